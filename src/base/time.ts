@@ -1,0 +1,10 @@
+// Time as a plain number: nanoseconds since the process's own monotonic start. Never a wall clock.
+
+export type Nanos = number
+
+export const MICROSECOND: Nanos = 1e3
+export const MILLISECOND: Nanos = 1e6
+export const SECOND: Nanos = 1e9
+
+/** What wakeAt says when only input can change anything. */
+export const NEVER: Nanos = Infinity
