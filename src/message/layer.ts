@@ -9,8 +9,9 @@ export interface MessageLayer {
 	readonly lastSentId: number
 	/** The ID that the message received last acknowledges, 0 for none. */
 	readonly lastAckId: number
-	/** Our end, and theirs, are over: nothing is left to send, or to expect, but repetitions. */
+	/** Our end was acknowledged: nothing is left to send but repeated acknowledgments. */
 	readonly outgoingDone: boolean
+	/** Their end came, and all before it was read: nothing is left to expect but repetitions. */
 	readonly incomingDone: boolean
 	/** Stream bytes moved in both directions so far. */
 	readonly movedBytes: number
@@ -29,6 +30,9 @@ export interface MessageLayer {
 
 	/** Asks the peer for an answer: the next transmit carries a message ID. */
 	ping(now: Nanos): void
+
+	/** A first round trip, measured by the handshake, before any of the layer's own. */
+	seedRtt(rtt: Nanos, now: Nanos): void
 
 	/** The peer is reached by another path now: what was learnt of the old one does not hold. */
 	newPath(now: Nanos): void
