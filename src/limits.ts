@@ -1,0 +1,44 @@
+// Every bound of the program, one sentence each, with its default. Board profiles and flags override
+// what an owner may want to change; the rest is fixed here.
+
+import { SECOND, type Nanos } from './base/time.ts'
+
+/** Connections that one server process holds at once, TIME-WAIT included. */
+export const CONNECTIONS_MAX = 1024
+/** Of those, how many may be between their Initiate and the first byte their service wrote or read. */
+export const SERVERS_MAX = 64
+/** Names of one server. */
+export const NAMES_MAX = 65_536
+
+/** A client gives up when no server answered for so long. */
+export const CONNECT_TIMEOUT: Nanos = 60 * SECOND
+/** Silence from the peer after which we ask whether it is there. */
+export const KEEPALIVE: Nanos = 20 * SECOND
+/** Silence from the peer after which the connection is given up and its slot freed. */
+export const DEAD_PEER: Nanos = 90 * SECOND
+/** How long both ends must have been done before a connection is forgotten: lost last answers. */
+export const TIME_WAIT: Nanos = 4 * SECOND
+/** How long a stopping process lets open streams finish. */
+export const DRAIN: Nanos = 10 * SECOND
+
+/** A minute key makes cookies for so long, and opens them for as long again. */
+export const MINUTE: Nanos = 60 * SECOND
+/** Age at which a client stops trusting its cookie and starts anew: the server promises 60 s. */
+export const COOKIE_AGE: Nanos = 50 * SECOND
+/** Finished connections remembered for each minute key, so that a recorded Initiate opens nothing. */
+export const FINISHED_MAX = 16_384
+
+/** Packet nonces remembered behind the highest: reordered packets are not lost, replays never pass. */
+export const NONCE_WINDOW = 2048
+
+/** Hosts that one address may name; more are an error, not a surprise. */
+export const HOSTS_MAX = 8
+/** Delay before the next host of an address is tried as well (RFC 8305, section 8). */
+export const RACE_DELAY: Nanos = 0.25 * SECOND
+
+/** Both extensions, old and new, are accepted for so long after this machine's own has changed. */
+export const EXTENSION_OVERLAP: Nanos = 60 * SECOND
+/** An address that does not confirm itself within this time is forgotten. */
+export const CANDIDATE_LIFE: Nanos = 5 * SECOND
+/** Bytes sent to an unconfirmed address for each byte received from there. */
+export const CANDIDATE_AMPLIFICATION = 3
