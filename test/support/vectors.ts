@@ -11,7 +11,7 @@ export interface RecordedPacket {
 	hex: string
 	type: 'Hello' | 'Cookie' | 'Initiate' | 'ClientMessage' | 'ServerMessage'
 	nonce: string
-	boxPlaintext: string
+	message?: { hex: string }
 	cookie?: string
 	cookiePlaintext?: string
 	vouchNonce?: string
