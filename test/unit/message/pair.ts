@@ -61,7 +61,8 @@ export class Link {
 	/** The longest that a message waited in the queue. */
 	waited: Nanos = 0
 	#order = 0
-	#freeAt: Nanos = 0
+	/** When the line is free again; links may share it. */
+	line: { freeAt: Nanos } = { freeAt: 0 }
 	readonly #random: Seeded
 	/** Sees every message; false: it is lost. */
 	filter: (p: Bytes, now: Nanos) => boolean = () => true
@@ -79,14 +80,14 @@ export class Link {
 			const silent = dark !== undefined && now >= dark[0] && now < dark[1]
 			let leave = now
 			if (rate > 0) {
-				const start = Math.max(now, this.#freeAt)
+				const start = Math.max(now, this.line.freeAt)
 				if ((start - now) * rate / SECOND > queue) {
 					this.lost++
 					continue
 				}
 				if (start - now > this.waited) this.waited = start - now
 				leave = start + (n + 80) / rate * SECOND
-				this.#freeAt = leave
+				this.line.freeAt = leave
 			}
 			if (silent || this.#random.next() < loss || !this.filter(p, now)) {
 				this.lost++
@@ -151,24 +152,34 @@ export class Pair {
 		this.granularity = a.granularity ?? 0
 	}
 
+	/** When something happens next; what can be sent now was sent. */
+	next(): Nanos {
+		const arrival = Math.min(this.toA.flying[0]?.at ?? Infinity, this.toB.flying[0]?.at ?? Infinity)
+		let wake = Math.min(this.a.wakeAt(), this.b.wakeAt())
+		if (wake > this.now) wake = Math.max(wake, this.now + this.granularity)
+		return Math.max(this.now, Math.min(arrival, wake))
+	}
+
 	/** Everything that can be sent now is; then time goes on to the next event. False: nothing left. */
 	step(until: Nanos): boolean {
 		this.onStep()
 		this.drain()
-		const arrival = Math.min(this.toA.flying[0]?.at ?? Infinity, this.toB.flying[0]?.at ?? Infinity)
-		let wake = Math.min(this.a.wakeAt(), this.b.wakeAt())
-		if (wake > this.now) wake = Math.max(wake, this.now + this.granularity)
-		const next = Math.max(this.now, Math.min(arrival, wake))
+		const next = this.next()
 		if (next > until || next === Infinity) {
 			if (until !== Infinity) this.now = until
 			return false
 		}
+		this.goTo(next)
+		return true
+	}
+
+	/** Time is next now: what arrives by then is received. */
+	goTo(next: Nanos): void {
 		this.now = next
 		this.#arrive(this.toA, this.a)
 		this.#arrive(this.toB, this.b)
 		this.a.wake(this.now)
 		this.b.wake(this.now)
-		return true
 	}
 
 	/** Runs until done says so; false when time or steps run out first. */
