@@ -35,7 +35,7 @@ export function edits(a: string, b: string): number {
 			const change = above[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
 			row[j] = Math.min(change, above[j]! + 1, row[j - 1]! + 1)
 			const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
-			if (swapped) row[j] = Math.min(row[j], older[j - 2]! + 1)
+			if (swapped) row[j] = Math.min(row[j]!, older[j - 2]! + 1)
 		}
 		older = above
 		above = row
