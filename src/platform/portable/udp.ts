@@ -6,7 +6,7 @@
 import dgram from 'node:dgram'
 import os from 'node:os'
 import type { Slot } from '../../base/slots.ts'
-import { troubleOf } from '../trouble.ts'
+import { codeOf, troubleOf } from '../trouble.ts'
 import {
 	addressOf, addressText, count, type Udp, type UdpCounters, type UdpHandlers, type UdpOptions,
 } from '../udp.ts'
@@ -157,7 +157,7 @@ class PortableUdp implements Udp {
 		for (const address of addresses) {
 			if (this.#sockets.has(address)) continue
 			this.add(address).catch((error: unknown) => {
-				count(this.counters, error instanceof Trouble ? error.code : 'bind')
+				count(this.counters, codeOf(error) ?? 'bind')
 			})
 		}
 	}
