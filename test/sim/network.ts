@@ -275,12 +275,10 @@ export class Network {
 function sourceOf(host: Host, local: number): Endpoint {
 	const { endpoints } = host
 	for (const endpoint of endpoints) if (endpoint.local === local) return endpoint
-	// A host with a whole address sends from any port of it; 0 means "whichever" elsewhere.
-	const first = endpoints[0]
-	if (first === undefined || (local !== 0 && first.port !== ANY_PORT)) {
-		throw new Error(`${host.name} has no local ${local}`)
-	}
-	return first
+	// 0 means "whichever"; a host with a whole address sends from any port of it.
+	const other = endpoints.find((endpoint) => local === 0 || endpoint.port === ANY_PORT)
+	if (other === undefined) throw new Error(`${host.name} has no local ${local}`)
+	return other
 }
 
 /** Packets on their way, in one growing block of cells. */
