@@ -5,8 +5,12 @@ import { SECOND, type Nanos } from './base/time.ts'
 
 /** Connections that one server process holds at once, TIME-WAIT included. */
 export const CONNECTIONS_MAX = 1024
-/** Of those, how many may be between their Initiate and the first byte their service wrote or read. */
+/** Servers, each with its own keys and extension, on one port. */
 export const SERVERS_MAX = 64
+/** Hellos that wait for their Cookie; each waits with its 224 bytes. */
+export const HELLO_QUEUE_MAX = 256
+/** Packets that one connection sends before the next has its turn. */
+export const SEND_TURN = 16
 /** Names of one server. */
 export const NAMES_MAX = 65_536
 

@@ -1,0 +1,56 @@
+// Reads AVA's TAP, line by line, into results. Knows no process and prints nothing.
+
+export interface Result {
+	readonly title: string
+	readonly outcome: 'passed' | 'failed' | 'skipped'
+	/** What AVA says about a failure: message, differences, stack. */
+	readonly details: readonly string[]
+}
+
+export class TapReader {
+	readonly results: Result[] = []
+	/** AVA's last line was seen: without it the run was cut short. */
+	finished = false
+	#title = ''
+	#outcome: Result['outcome'] | undefined
+	#details: string[] = []
+	#inDetails = false
+
+	/** Takes one line; false when it is no TAP, so a test's or a program's own words. */
+	read(line: string): boolean {
+		if (this.#inDetails) {
+			if (line === '  ...') this.#inDetails = false
+			else this.#details.push(line.slice(2))
+			return true
+		}
+		if (line === '  ---' && this.#outcome !== undefined) {
+			this.#inDetails = true
+			return true
+		}
+		const test = /^(not ok|ok) \d+ - (.*?)(?: # (SKIP|TODO))?$/.exec(line)
+		if (test !== null) {
+			this.#close()
+			this.#title = test[2]!.replaceAll('\\#', '#')
+			this.#outcome = test[3] !== undefined ? 'skipped' : test[1] === 'ok' ? 'passed' : 'failed'
+			return true
+		}
+		if (/^1\.\.\d+$/.test(line)) {
+			this.#close()
+			this.finished = true
+			return true
+		}
+		return line === '' || line.startsWith('TAP version') || line.startsWith('# ')
+	}
+
+	/** Call at the end of the input. */
+	end(): void {
+		this.#close()
+	}
+
+	#close(): void {
+		if (this.#outcome === undefined) return
+		this.results.push({ title: this.#title, outcome: this.#outcome, details: this.#details })
+		this.#outcome = undefined
+		this.#details = []
+	}
+}
