@@ -1,4 +1,4 @@
-// One direction of a cable, a radio path or a router's port: what becomes of a packet that enters it.
+// One direction of a cable, a radio path or a router's port: what becomes of a packet that enters.
 // In this order: burst loss, loss, queue and rate, duplication; then each copy: latency and jitter,
 // reordering, corruption. Packets keep their order but for those that reordering holds back.
 
@@ -72,7 +72,7 @@ export class Link {
 		entered: 0, lost: 0, queueDropped: 0, tooLong: 0, duplicated: 0, reordered: 0, corrupted: 0,
 		left: 0, leftBytes: 0, queueHighWaterBytes: 0, queueHighWaterPackets: 0,
 	}
-	/** Of the packet that entered last: when its copies arrive, and which bit is flipped (-1: none). */
+	/** Of the packet that entered last: when its copies arrive, which bit is flipped (-1: none). */
 	readonly arrivals: [Nanos, Nanos] = [0, 0]
 	readonly flips: [number, number] = [-1, -1]
 	readonly #rng: Rng

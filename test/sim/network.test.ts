@@ -12,10 +12,16 @@ import { World } from './world.ts'
 const CLIENT = { address: 0x0a000001, port: 40000 }
 const SERVER = { address: 0x0a000002, port: 10000 }
 
+interface Traffic {
+	count?: number
+	n?: number
+	interval?: Nanos
+}
+
 /** One source and one sink with these conditions between them, until all has arrived. */
 function flow(
 	t: ExecutionContext, conditions: Partial<Conditions>,
-	{ count = 20_000, n = 100, interval = MILLISECOND }: { count?: number, n?: number, interval?: Nanos } = {},
+	{ count = 20_000, n = 100, interval = MILLISECOND }: Traffic = {},
 ) {
 	const network = new Network(chooseSeed((line) => t.log(line), 1), conditions)
 	const world = new World(network)
@@ -80,8 +86,9 @@ test('bursts lose packets in a row: so many bursts, so long', (t) => {
 })
 
 test('duplication, reordering and corruption happen as often as they are asked for', (t) => {
-	const faults = { duplication: 0.1, reordering: 0.05, corruption: 0.02, reorderDelay: 7 * MILLISECOND }
-	const { link, sink, run } = flow(t, faults)
+	const { link, sink, run } = flow(t, {
+		duplication: 0.1, reordering: 0.05, corruption: 0.02, reorderDelay: 7 * MILLISECOND,
+	})
 	run()
 	const { counts } = link
 	near(t, counts.duplicated, 20_000, 0.1)
@@ -89,8 +96,6 @@ test('duplication, reordering and corruption happen as often as they are asked f
 	near(t, counts.corrupted, 20_000 + counts.duplicated, 0.02)
 	t.is(sink.numbers.length, 20_000 + counts.duplicated)
 	t.false(inOrder(sink.numbers))
-	// The packets are zeros but for their number.
-	t.true(counts.reordered > 0)
 })
 
 test('corruption flips exactly one bit of the packet that it damages, never of its twin', (t) => {
@@ -126,13 +131,14 @@ test('a rate limit passes its rate to the byte, and no more', (t) => {
 })
 
 test('a queue is drop-tail in bytes and in packets, and says how full it was', (t) => {
-	const byPackets = flow(t, { bytesPerSecond: 100_000, queuePackets: 10 }, { count: 50, n: 972, interval: 0 })
+	const burst = { count: 50, n: 972, interval: 0 }
+	const byPackets = flow(t, { bytesPerSecond: 100_000, queuePackets: 10 }, burst)
 	byPackets.run()
 	t.deepEqual(byPackets.sink.numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
 	t.is(byPackets.link.counts.queueDropped, 40)
 	t.is(byPackets.link.counts.queueHighWaterPackets, 10)
 
-	const byBytes = flow(t, { bytesPerSecond: 100_000, queueBytes: 5000 }, { count: 50, n: 972, interval: 0 })
+	const byBytes = flow(t, { bytesPerSecond: 100_000, queueBytes: 5000 }, burst)
 	byBytes.run()
 	t.deepEqual(byBytes.sink.numbers, [0, 1, 2, 3, 4])
 	t.is(byBytes.link.counts.queueHighWaterBytes, 5000)
@@ -174,8 +180,9 @@ test('a route may lead over a shared bottleneck', (t) => {
 	t.is(bottleneck.counts.left, sink.numbers.length)
 })
 
-test('rebinding moves a host: packets to its old place are lost, its own come from the new one', (t) => {
-	const { network, world, client, server, source, run } = flow(t, { latency: 10 * MILLISECOND }, { count: 100 })
+test('rebinding moves a host: packets to its old place are lost, its own leave the new', (t) => {
+	const { network, world, client, server, source, run } = flow(
+		t, { latency: 10 * MILLISECOND }, { count: 100 })
 	const echo = new Echo()
 	world.replace(server, echo)
 	const sources = new Set<number>()
@@ -223,12 +230,15 @@ test('a host may have several addresses, and every port of one', (t) => {
 		if (packet.toPort === CLIENT.port) answers.push(`${packet.fromAddress}:${packet.fromPort}`)
 		return 'pass'
 	})
-	const places = [SERVER, { ...SERVER, port: SERVER.port + 1 }, { address: 0x0a0000ff, port: 777 }]
+	const places = [
+		SERVER, { ...SERVER, port: SERVER.port + 1 }, { address: 0x0a0000ff, port: 777 },
+	]
 	places.forEach((place, i) => {
 		world.add(`client ${i}`, new Source(place, 1, 16, 0), CLIENT.address + 16 * i, CLIENT.port)
 	})
 	while (world.step());
-	t.deepEqual(answers.toSorted(), places.map((place) => `${place.address}:${place.port}`).toSorted())
+	const asked = places.map((place) => `${place.address}:${place.port}`)
+	t.deepEqual(answers.toSorted(), asked.toSorted())
 	t.throws(() => server.bind(SERVER.address, SERVER.port), { message: /taken/ })
 })
 
@@ -241,8 +251,9 @@ test('too long for the path: vanishes', (t) => {
 
 test('the same seed gives the same run; another seed another', (t) => {
 	const wild: Partial<Conditions> = {
-		latency: 9 * MILLISECOND, jitter: 3 * MILLISECOND, loss: 0.05, burstStart: 0.01, duplication: 0.05,
-		reordering: 0.1, corruption: 0.05, bytesPerSecond: 500_000, queuePackets: 30,
+		latency: 9 * MILLISECOND, jitter: 3 * MILLISECOND, loss: 0.05, burstStart: 0.01,
+		duplication: 0.05, reordering: 0.1, corruption: 0.05, bytesPerSecond: 500_000,
+		queuePackets: 30,
 	}
 	function run(seed: number): { hash: number, arrived: number } {
 		const network = new Network(seed, wild)

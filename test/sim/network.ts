@@ -1,6 +1,6 @@
-// A network of UDP hosts in virtual time. Hosts bind addresses; a route is one or more links, each with
-// its own conditions; attackers tap every packet at its sender and inject what they like. No clock: the
-// world says when it is, and takes what has arrived. All chance comes from one seed.
+// A network of UDP hosts in virtual time. Hosts bind addresses; a route is one or more links, each
+// with its own conditions; attackers tap every packet at its sender and inject what they like. No
+// clock: the world says when it is, and takes what has arrived. All chance comes from one seed.
 
 import type { Bytes } from '../../src/base/bytes.ts'
 import type { Slot } from '../../src/base/slots.ts'
@@ -18,11 +18,11 @@ export const ANY_PORT = -1
 export interface Endpoint {
 	address: number
 	port: number
-	/** What Slot.local says for packets here; packets with this local, or 0 for the first, leave here. */
+	/** Slot.local of packets that arrive here; those sent with this local leave from here. */
 	readonly local: number
 }
 
-/** A packet as a tap sees it; bytes [at, at + n) may be changed in place, but for this call only. */
+/** A packet as a tap sees it; bytes[at, at + n) may be changed in place, during this call. */
 export interface Passing {
 	bytes: Bytes
 	at: number
@@ -101,7 +101,8 @@ export class Network {
 	readonly #flights = new Flights()
 	readonly #queue = new EventQueue()
 	readonly #passing: Passing = {
-		bytes: new Uint8Array(0), at: 0, n: 0, fromAddress: 0, fromPort: 0, toAddress: 0, toPort: 0, now: 0,
+		bytes: new Uint8Array(0), at: 0, n: 0, now: 0,
+		fromAddress: 0, fromPort: 0, toAddress: 0, toPort: 0,
 	}
 
 	/** Routes that nobody set have one link each way, with these conditions. */
@@ -147,7 +148,7 @@ export class Network {
 		if (at !== -1) this.#taps.splice(at, 1)
 	}
 
-	/** A host sends what its machine put into the slot: slot.address and slot.port are the receiver's. */
+	/** A host sends a slot that its machine has filled: address and port are the receiver's. */
 	send(from: Host, slot: Slot, now: Nanos): void {
 		this.sent++
 		const source = sourceOf(from, slot.local)
@@ -164,7 +165,8 @@ export class Network {
 			return
 		}
 		const route = this.#route(from, to.host)
-		const id = this.#flights.take(bytes, 0, length, source.address, port, slot.address, slot.port)
+		const { address } = source
+		const id = this.#flights.take(bytes, 0, length, address, port, slot.address, slot.port)
 		this.#enter(id, route, 0, now)
 	}
 
@@ -274,6 +276,8 @@ export class Network {
 
 function sourceOf(host: Host, local: number): Endpoint {
 	const { endpoints } = host
+	// With one address there is no choice, whatever local means to the machine.
+	if (endpoints.length === 1) return endpoints[0]!
 	for (const endpoint of endpoints) if (endpoint.local === local) return endpoint
 	// 0 means "whichever"; a host with a whole address sends from any port of it.
 	const other = endpoints.find((endpoint) => local === 0 || endpoint.port === ANY_PORT)

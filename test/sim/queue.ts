@@ -1,5 +1,5 @@
-// What will happen when: a binary heap of (time, number) pairs on typed arrays. Equal times leave in the
-// order in which they came, so that a run is a function of its seed alone.
+// What will happen when: a binary heap of (time, number) pairs on typed arrays. Equal times leave
+// in the order in which they came, so that a run is a function of its seed alone.
 
 import { NEVER, type Nanos } from '../../src/base/time.ts'
 

@@ -1,5 +1,5 @@
-// A seeded generator (sfc32) for everything that a test leaves to chance: the same seed gives the same
-// run, on every machine. Not for secrets. Forks are independent of how much their parent draws later.
+// A seeded generator (sfc32) for all that a test leaves to chance: the same seed gives the same
+// run on every machine. Not for secrets. A fork does not depend on what its parent draws later.
 
 import type { Bytes } from '../../src/base/bytes.ts'
 import type { Random } from '../../src/base/random.ts'

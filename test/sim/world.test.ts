@@ -15,7 +15,7 @@ function sleeper(wakeAt: () => Nanos, wake: (now: Nanos) => void = () => {}): No
 	return { receive: () => undefined, transmit: () => false, wakeAt, wake }
 }
 
-test('time jumps to what is next, never back, and stands still when nothing will ever happen', (t) => {
+test('time jumps to what is next, never back, and stands still when nothing is', (t) => {
 	const world = new World(new Network(1), { start: 7 })
 	const woken: Nanos[] = []
 	const plan = [5 * SECOND, 30 * SECOND, 1e6 * SECOND, NEVER]
@@ -45,10 +45,10 @@ test('a wake time in the past means now', (t) => {
 test('a machine that wakes without end at one time is refused, with the seed', (t) => {
 	const world = new World(new Network(42), { callsMax: 1000 })
 	world.add('spinner', sleeper(() => 3), HERE.address, HERE.port)
-	t.throws(() => { while (world.step()); }, { message: /spinner is busy at 3 ns without end \(seed 42\)/ })
+	t.throws(() => { while (world.step()); }, { message: /spinner is busy at 3 ns .*\(seed 42\)/ })
 })
 
-test('so are one that transmits without end, and two that echo at each other over no distance', (t) => {
+test('so are one that transmits without end, and two that echo at each other', (t) => {
 	const endless = new World(new Network(1), { callsMax: 1000 })
 	endless.add('sink', new Sink(), THERE.address, THERE.port)
 	endless.add('endless', new Source(THERE, Infinity, 16, 0), HERE.address, HERE.port)

@@ -1,6 +1,6 @@
-// The world: machines on a network in virtual time. One step drains every machine that something has
-// happened to, then jumps to the earliest arrival, wakeAt or appointment. Nothing sleeps, and a machine
-// that keeps the world busy without letting time pass is a bug that is reported, not waited for.
+// The world: machines on a network in virtual time. One step drains every machine that something
+// has happened to, then jumps to the earliest arrival, wakeAt or appointment. Nothing sleeps, and a
+// machine that keeps the world busy without letting time pass is reported as the bug that it is.
 
 import type { Slot } from '../../src/base/slots.ts'
 import { makeSlot } from '../../src/base/slots.ts'
@@ -111,7 +111,7 @@ export class World {
 		this.#invariants.push(check)
 	}
 
-	/** Every machine is asked again: call it after using one outside its turn. run does, at its start. */
+	/** Every machine is asked again: for whoever used one outside its turn. runUntil does it too. */
 	touchAll(): void {
 		for (const inhabitant of this.#inhabitants) this.#touch(inhabitant)
 	}

@@ -122,7 +122,7 @@ test('what never happened is long ago, however young the process', (t) => {
 })
 
 // Difference 2: the reference compares 1 s with 1 s here, sets no timer and sleeps for 60 s.
-test('the first block is sent again after its timeout even when nothing else would wake us', (t) => {
+test('the first block is sent again after its timeout even when nothing else wakes us', (t) => {
 	const chicago = new Chicago(NO_DRAWS, 0)
 	chicago.onBlock(5 * MILLISECOND)
 	t.is(chicago.retransmitDue(5 * MILLISECOND), 5 * MILLISECOND + SECOND)
