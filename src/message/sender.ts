@@ -6,7 +6,7 @@ import type { Bytes } from '../base/bytes.ts'
 import { Ring } from '../base/ring.ts'
 import { NEVER, type Nanos } from '../base/time.ts'
 import type { Controller } from './congestion/controller.ts'
-import { Flight, isLater } from './flight.ts'
+import { Flight, isLater, PROBES } from './flight.ts'
 import {
 	BLOCK_MAX, MESSAGE_HEAD_BYTES, messageBytes, messageBytesWithin, writeBlockHead,
 } from './format.ts'
@@ -196,10 +196,9 @@ export class Sender {
 		const { blocks, probes } = this.flight
 		this.flight.probes = probes - 1
 		if (blocks.count === 0) return 0
-		let r = blocks.record(blocks.first)
-		if (blocks.id(r) === this.flight.lastId && blocks.sentHead !== NONE) r = blocks.sentHead
-		// With one block there is one probe.
-		if (blocks.id(r) === this.flight.lastId && blocks.isProbed(r)) return 0
+		const first = blocks.record(blocks.first)
+		const r = probes === PROBES ? first : blocks.sentHead
+		if (probes < PROBES && (r === first || r === NONE)) return 0
 		return this.#transmitBlock(r, p, at, room, now)
 	}
 
