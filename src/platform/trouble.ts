@@ -43,6 +43,7 @@ export function troubleOf(action: string, object: string, error: unknown): Troub
 }
 
 export function codeOf(error: unknown): string | undefined {
+	if (error instanceof Trouble) return error.code
 	if (!(error instanceof Error) || !('code' in error)) return undefined
 	return typeof error.code === 'string' ? error.code : undefined
 }

@@ -11,7 +11,7 @@ export interface RecordedPacket {
 	hex: string
 	type: 'Hello' | 'Cookie' | 'Initiate' | 'ClientMessage' | 'ServerMessage'
 	nonce: string
-	boxPlaintext: string
+	message?: { hex: string }
 	cookie?: string
 	cookiePlaintext?: string
 	vouchNonce?: string
@@ -44,6 +44,7 @@ interface Recorded {
 	scenarios: Scenario[]
 	nameEncoding: { vectors: { input: string, ok: boolean, wire256?: string }[] }
 	dnscurveBase32: { vectors: Record<string, string>[] }
+	helloWaitBaseNanoseconds: number[]
 }
 
 export const recorded: Recorded = JSON.parse(
