@@ -133,7 +133,8 @@ test('every single wrong character in a checked address is refused, with a colum
 
 test('any text at all is an address or a Usage with a column', (t) => {
 	const pieces = fc.constantFrom(
-		'curvecp://', KEY, LABEL, EXTENSION, '@', ':', '/', ',', '?', '&', '=', 'check', 'extension', '%', '%2', 'a.b', '1.2.3.4', '..', '[::1]', '99999', 'ü', '\u{1f600}',
+		'curvecp://', KEY, LABEL, EXTENSION, '@', ':', '/', ',', '?', '&', '=', 'check',
+		'extension', '%', '%2', 'a.b', '1.2.3.4', '..', '[::1]', '99999', 'ü', '\u{1f600}',
 	)
 	fc.assert(fc.property(fc.array(pieces, { maxLength: 12 }), (parts) => {
 		const text = parts.join('')
