@@ -1,5 +1,5 @@
 // A bad network in real time, on loopback: between a client and a server that know nothing of it,
-// with the same faults as the simulated one. Each client has its own upstream port, as behind a NAT,
+// with the faults of the simulated one. Each client has its own upstream port, as behind a NAT,
 // until the NAT forgets. Timers are late by a millisecond or two; the order is kept.
 
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
