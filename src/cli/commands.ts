@@ -1,0 +1,53 @@
+// Every command of curvegate, in the order of the help. A new one is an entry here and a file.
+
+import type { Command, Option } from './command.ts'
+
+const JSON_OPTION: Option = { name: 'json', summary: 'prints one JSON object' }
+
+export const COMMANDS: readonly Command[] = [
+	{
+		name: 'keygen',
+		takes: ['DIR'],
+		summary: 'makes a long-term key directory, prints its public key',
+		options: [JSON_OPTION],
+		examples: ['curvegate keygen /var/lib/curvegate/keys'],
+		load: () => import('./keygen.ts'),
+	},
+	{
+		name: 'pubkey',
+		takes: ['DIR'],
+		summary: 'prints the public key of a key directory',
+		options: [JSON_OPTION],
+		load: () => import('./pubkey.ts'),
+	},
+	{
+		name: 'address make',
+		takes: [],
+		summary: 'builds the address of a server, to give to its users',
+		options: [
+			{ name: 'keys', value: 'DIR', summary: 'the server\'s key directory' },
+			{ name: 'host', value: 'HOST', many: true,
+				summary: 'IPv4 address or DNS name; several are backup servers' },
+			{ name: 'port', value: 'PORT', summary: 'UDP port, 4000 when absent' },
+			{ name: 'name', value: 'NAME', summary: 'the server\'s name, the first HOST when absent' },
+			{ name: 'extension', value: 'HEX', summary: '32 hexadecimal digits, zero when absent' },
+			JSON_OPTION,
+		],
+		examples: ['curvegate address make --keys keys --host home.example --name ssh.home.example'],
+		load: () => import('./address-make.ts'),
+	},
+	{
+		name: 'address show',
+		takes: ['ADDRESS'],
+		summary: 'explains an address; DNS records, ssh and curl lines to paste',
+		options: [JSON_OPTION],
+		load: () => import('./address-show.ts'),
+	},
+	{
+		name: 'address qr',
+		takes: ['ADDRESS'],
+		summary: 'draws an address for a telephone to read',
+		options: [{ name: 'invert', summary: 'for a terminal with dark letters on light ground' }],
+		load: () => import('./address-qr.ts'),
+	},
+]
