@@ -1,5 +1,5 @@
-// Every bound of the program, one sentence each, with its default. Board profiles and flags override
-// what an owner may want to change; the rest is fixed here.
+// Every bound of the program, one sentence each, with its default. Board profiles and flags
+// override what an owner may want to change; the rest is fixed here.
 
 import { SECOND, type Nanos } from './base/time.ts'
 
@@ -31,10 +31,14 @@ export const DRAIN: Nanos = 10 * SECOND
 export const MINUTE: Nanos = 60 * SECOND
 /** Age at which a client stops trusting its cookie and starts anew: the server promises 60 s. */
 export const COOKIE_AGE: Nanos = 50 * SECOND
-/** Finished connections remembered for each minute key, so that a recorded Initiate opens nothing. */
+/**
+ * Finished connections remembered for each minute key, so that a recorded Initiate opens nothing.
+ */
 export const FINISHED_MAX = 16_384
 
-/** Packet nonces remembered behind the highest: reordered packets are not lost, replays never pass. */
+/**
+ * Packet nonces remembered behind the highest: reordered packets are not lost, replays never pass.
+ */
 export const NONCE_WINDOW = 2048
 
 /** Hosts that one address may name; more are an error, not a surprise. */

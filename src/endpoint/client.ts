@@ -1,5 +1,6 @@
 // One connection as its client holds it: the race for a Cookie, the handshake, and then one session
-// with one server. A try whose cookie has aged is followed by a new one under a new C'. spec: 2.3-2.6
+// with one server. A try whose cookie has aged is followed by a new one under a new C'. spec:
+// 2.3-2.6
 
 import { same, type Bytes } from '../base/bytes.ts'
 import type { Random } from '../base/random.ts'

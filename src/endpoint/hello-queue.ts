@@ -1,7 +1,8 @@
-// Hellos wait here, as they came, until established connections have been served: answering one costs
-// key agreements, and nothing about it is kept. Under a flood two things keep the door open: every
-// source prefix has a small queue of its own, and a Hello that found no room and comes again, as a
-// real client's does and a spoofed one's does not, goes before all that come for the first time.
+// Hellos wait here, as they came, until established connections have been served: answering one
+// costs key agreements, and nothing about it is kept. Under a flood two things keep the door open:
+// every source prefix has a small queue of its own, and a Hello that found no room and comes again,
+// as a real client's does and a spoofed one's does not, goes before all that come for the first
+// time.
 
 import { copy, writeU32, type Bytes } from '../base/bytes.ts'
 import { halfSipHash13 } from '../base/hash.ts'

@@ -1,5 +1,6 @@
-// All servers of one UDP port: their keys, extensions and names, and every connection of theirs. Finds
-// the connection of a packet, admits new ones, and takes turns in sending. spec: protocol.md 2.1, 2.2
+// All servers of one UDP port: their keys, extensions and names, and every connection of theirs.
+// Finds the connection of a packet, admits new ones, and takes turns in sending. spec: protocol.md
+// 2.1, 2.2
 
 import { RowQueue } from '../base/row-queue.ts'
 import type { Random } from '../base/random.ts'

@@ -1,5 +1,5 @@
-// Notices that this machine's own IPv4 addresses have changed: a client then speaks at once, so that
-// its server learns where it is. Node tells of no changes, so it looks.
+// Notices that this machine's own IPv4 addresses have changed: a client then speaks at once, so
+// that its server learns where it is. Node tells of no changes, so it looks.
 
 import { networkInterfaces } from 'node:os'
 

@@ -1,6 +1,6 @@
 // Where this machine's own 16-byte extension comes from, and how its changes are noticed. A source
-// never blocks and never throws: what it cannot read is said in a note, and the last good value stays.
-// spec: addressing page, Client addresses; protocol.md 7
+// never blocks and never throws: what it cannot read is said in a note, and the last good value
+// stays. spec: addressing page, Client addresses; protocol.md 7
 
 import { createHash } from 'node:crypto'
 import {
@@ -27,7 +27,9 @@ type Read = () => Reading
 const ENCODED_MAC = 3
 /** Files are looked at this often even when no watch reports a change. */
 const POLL_MILLISECONDS = 2000
-/** Changes that follow each other are taken together: a file may be replaced 1,000 times a second. */
+/**
+ * Changes that follow each other are taken together: a file may be replaced 1,000 times a second.
+ */
 const SETTLE_MILLISECONDS = 20
 
 /** The reader of a configured source; a string says what is wrong with the text. */

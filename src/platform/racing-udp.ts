@@ -1,6 +1,6 @@
 // A client's sockets while it races for a Cookie: one for each host, connected, so that the kernel
-// tells of unreachable ones. When a host has won its socket alone stays, disconnected before the first
-// Initiate goes out, so that the client may move and the server may answer from elsewhere.
+// tells of unreachable ones. When a host has won its socket alone stays, disconnected before the
+// first Initiate goes out, so that the client may move and the server may answer from elsewhere.
 
 import type { Slot } from '../base/slots.ts'
 import type { Host } from '../endpoint/race.ts'
