@@ -10,22 +10,26 @@ export interface User {
 	readonly name: string
 	readonly uid: number
 	readonly gid: number
+	/** All groups, the main one among them. */
+	readonly groups: readonly number[]
 }
 
 export function findUser(name: string): User {
-	const known = name.includes(':') ? undefined : inPasswd(name) ?? inDirectory(name)
-	if (known !== undefined) return known
-	throw new Trouble('become', name, 'no such user')
+	const uid = ask(name, '-u')[0] ?? inPasswd(name, 2)
+	const gid = ask(name, '-g')[0] ?? inPasswd(name, 3)
+	if (uid === undefined || gid === undefined) throw new Trouble('become', name, 'no such user')
+	const groups = ask(name, '-G')
+	return { name, uid, gid, groups: groups.length > 0 ? groups : [gid] }
 }
 
-export function becomeUser({ name, uid, gid }: User): void {
-	const { setuid, setgid, initgroups } = process
-	if (setuid === undefined || setgid === undefined || initgroups === undefined) {
+export function becomeUser({ name, uid, gid, groups }: User): void {
+	if (process.getuid?.() === uid && process.getgid?.() === gid) return
+	const { setuid, setgid, setgroups } = process
+	if (setuid === undefined || setgid === undefined || setgroups === undefined) {
 		throw new Trouble('become', name, 'this system knows no users')
 	}
-	if (process.getuid?.() === uid && process.getgid?.() === gid) return
 	try {
-		initgroups.call(process, name, gid)
+		setgroups.call(process, groups)
 		setgid.call(process, gid)
 		setuid.call(process, uid)
 	} catch (error) {
@@ -36,29 +40,25 @@ export function becomeUser({ name, uid, gid }: User): void {
 	process.env['LOGNAME'] = name
 }
 
-function inPasswd(name: string): User | undefined {
-	let text: string
+/** The system's own tool knows users of every kind; it may be absent. */
+function ask(name: string, what: string): number[] {
 	try {
-		text = readFileSync('/etc/passwd', 'utf8')
+		const words = [what, '--', name]
+		const text = execFileSync('id', words, { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' })
+		return text.trim().split(' ').map(Number)
 	} catch {
-		return undefined
+		return []
 	}
-	for (const line of text.split('\n')) {
-		const [user, , uid, gid] = line.split(':')
-		if (user === name) return { name, uid: Number(uid), gid: Number(gid) }
-	}
-	return undefined
 }
 
-/** Users that are not in the file but in some directory service. */
-function inDirectory(name: string): User | undefined {
+function inPasswd(name: string, field: number): number | undefined {
 	try {
-		const ask = (what: string): number => {
-			const words = [what, '--', name]
-			return Number(execFileSync('id', words, { stdio: ['ignore', 'pipe', 'ignore'] }))
+		for (const line of readFileSync('/etc/passwd', 'utf8').split('\n')) {
+			const fields = line.split(':')
+			if (fields[0] === name) return Number(fields[field])
 		}
-		return { name, uid: ask('-u'), gid: ask('-g') }
 	} catch {
-		return undefined
+		// A system without the file has no such user.
 	}
+	return undefined
 }

@@ -53,7 +53,7 @@ export class ServiceName implements ServedName {
 		if (this.service.kind === 'handler') return new MessageQueue(pieces)
 		return new Messenger({
 			pieces, records, random, sendBytes, receiveBytes, blockMax: BLOCK_MAX,
-			control: (source, at) => new Cubic(source, at),
+			control: () => new Cubic(),
 		}, now)
 	}
 

@@ -1,0 +1,18 @@
+// curvegate server: one server on one port, each of its names with a service.
+
+import { toHex } from '../base/hex.ts'
+import type { Bytes } from '../base/bytes.ts'
+import { ExtensionSource, DEFAULT_SOURCE } from '../platform/extension-source.ts'
+import { createKeys, readKeys, type Keys } from '../platform/keydir.ts'
+import { openPlatform, type Platform } from '../platform/platform.ts'
+import { EXIT_DONE, Usage } from '../platform/trouble.ts'
+import { addressOf, addressText } from '../platform/udp.ts'
+import { becomeUser, findUser } from '../platform/user.ts'
+import { formatAddress } from '../service/address.ts'
+import { HOST_LIMITS, budgetOf, budgetText } from '../service/budget.ts'
+import { stderrLog } from '../service/log.ts'
+import type { NameSpec } from '../service/name.ts'
+import { publishedHost } from '../service/published.ts'
+import { startServer, wireNameOf, type Server } from '../service/server.ts'
+import { isFault, readService } from '../service/spec.ts'
+import type { Arguments } from './arguments.ts'
