@@ -128,9 +128,9 @@ export class Messenger implements MessageLayer {
 		return this.#receiver.failed ? 'failure' : 'success'
 	}
 
-	/** The peer's end, and everything before it, arrived. */
+	/** The peer's end arrived, and everything before it was read. */
 	get incomingDone(): boolean {
-		return this.#receiver.complete
+		return this.incomingEnd !== 'open'
 	}
 
 	/** Nobody reads any more: what comes is acknowledged, so that the peer can end, and thrown away. */

@@ -95,7 +95,7 @@ export class Server {
 		this.#serving = new Serving({
 			endpoint: this.endpoint, rows: limits.connections, clock, log, programs: this.programs,
 			facts: () => ({
-				uptimeNanos: clock() - this.#startedAt, connections: this.endpoint.size,
+				uptimeNanos: clock() - this.#startedAt, connections: this.#serving.open,
 				opened: this.endpoint.counts.opened,
 			}),
 			poke: () => this.#loop.poke(),
