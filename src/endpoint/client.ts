@@ -56,6 +56,7 @@ export class ClientEndpoint {
 	readonly #o: ClientOptions
 	readonly #giveUpAt: Nanos
 	readonly #liveness: Liveness
+	/** When each host had its first Hello of this try; NEVER: it had none. */
 	readonly #helloAt: Nanos[]
 	#handshake: ClientHandshake
 	#state: State
@@ -70,7 +71,7 @@ export class ClientEndpoint {
 		this.layer = o.layer
 		this.#giveUpAt = o.now + o.connectTimeout
 		this.#liveness = new Liveness(o.liveness, o.now)
-		this.#helloAt = o.hosts.map(() => 0)
+		this.#helloAt = o.hosts.map(() => NEVER)
 		this.#handshake = new ClientHandshake(o.box, o.random, o.identity)
 		this.#state = this.#begin(o.now)
 	}
@@ -205,7 +206,7 @@ export class ClientEndpoint {
 	}
 
 	#hostOf(slot: Slot): number {
-		return this.hosts.findIndex((host, i) => this.#helloAt[i] !== 0
+		return this.hosts.findIndex((host, i) => this.#helloAt[i] !== NEVER
 			&& host.address === slot.address && host.port === slot.port)
 	}
 
@@ -217,7 +218,7 @@ export class ClientEndpoint {
 		out.address = this.hosts[host]!.address
 		out.port = this.hosts[host]!.port
 		out.local = host + 1
-		this.#helloAt[host] ||= now
+		if (this.#helloAt[host] === NEVER) this.#helloAt[host] = now
 		return true
 	}
 
@@ -239,7 +240,7 @@ export class ClientEndpoint {
 	#begin(now: Nanos): State {
 		this.tries++
 		this.winner = -1
-		this.#helloAt.fill(0)
+		this.#helloAt.fill(NEVER)
 		if (!this.#handshake.prepare()) {
 			this.ending = 'refused'
 			this.#changed = true
