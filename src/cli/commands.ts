@@ -21,6 +21,29 @@ export const COMMANDS: readonly Command[] = [
 		load: () => import('./pubkey.ts'),
 	},
 	{
+		name: 'server',
+		takes: [],
+		summary: 'serves names over CurveCP; without options, a page for newcomers on 127.0.0.1:4000',
+		options: [
+			{ name: 'keys', value: 'DIR',
+				summary: 'the long-term key directory; .curvegate/keys, made when absent' },
+			{ name: 'listen', value: 'IP:PORT', summary: '127.0.0.1:4000 when absent' },
+			{ name: 'extension', value: 'HEX|any',
+				summary: '32 hexadecimal digits; /etc/curvecpextension when absent' },
+			{ name: 'serve', value: 'NAME=SERVICE', many: true,
+				summary: 'a name and what it serves: tcp:HOST:PORT, unix:PATH, exec:COMMAND, '
+					+ 'handler:COMMAND, echo, discard or welcome' },
+			{ name: 'user', value: 'NAME', summary: 'becomes this user once the port is bound' },
+			{ name: 'plan', summary: 'prints the memory budget and ends' },
+			JSON_OPTION,
+		],
+		examples: [
+			'curvegate server --keys keys --listen 0.0.0.0:4000 --serve ssh.example=tcp:127.0.0.1:22',
+			'curvegate server --serve date.example=\'exec:date -u\'',
+		],
+		load: () => import('./server.ts'),
+	},
+	{
 		name: 'address make',
 		takes: [],
 		summary: 'builds the address of a server, to give to its users',
