@@ -1,5 +1,6 @@
 // One connection as its client holds it: the race for a Cookie, the handshake, and then one session
-// with one server. A try whose cookie has aged is followed by a new one under a new C'. spec: 2.3-2.6
+// with one server. A try whose cookie has aged is followed by a new one under a new C'. spec:
+// 2.3-2.6
 
 import { same, type Bytes } from '../base/bytes.ts'
 import type { Random } from '../base/random.ts'
@@ -55,6 +56,7 @@ export class ClientEndpoint {
 	readonly #o: ClientOptions
 	readonly #giveUpAt: Nanos
 	readonly #liveness: Liveness
+	/** When each host had its first Hello of this try; NEVER: it had none. */
 	readonly #helloAt: Nanos[]
 	#handshake: ClientHandshake
 	#state: State
@@ -69,7 +71,7 @@ export class ClientEndpoint {
 		this.layer = o.layer
 		this.#giveUpAt = o.now + o.connectTimeout
 		this.#liveness = new Liveness(o.liveness, o.now)
-		this.#helloAt = o.hosts.map(() => 0)
+		this.#helloAt = o.hosts.map(() => NEVER)
 		this.#handshake = new ClientHandshake(o.box, o.random, o.identity)
 		this.#state = this.#begin(o.now)
 	}
@@ -181,6 +183,8 @@ export class ClientEndpoint {
 		this.handshakeNanos = now - this.#helloAt[host]!
 		this.#state = { kind: 'initiateSent', renewAt: now + COOKIE_AGE }
 		this.layer.seedRtt(this.handshakeNanos, now)
+		// The server may speak only when it was spoken to; data that waits says as much.
+		this.layer.ping(now)
 		this.#changed = true
 		return undefined
 	}
@@ -204,7 +208,7 @@ export class ClientEndpoint {
 	}
 
 	#hostOf(slot: Slot): number {
-		return this.hosts.findIndex((host, i) => this.#helloAt[i] !== 0
+		return this.hosts.findIndex((host, i) => this.#helloAt[i] !== NEVER
 			&& host.address === slot.address && host.port === slot.port)
 	}
 
@@ -216,7 +220,7 @@ export class ClientEndpoint {
 		out.address = this.hosts[host]!.address
 		out.port = this.hosts[host]!.port
 		out.local = host + 1
-		this.#helloAt[host] ||= now
+		if (this.#helloAt[host] === NEVER) this.#helloAt[host] = now
 		return true
 	}
 
@@ -238,7 +242,7 @@ export class ClientEndpoint {
 	#begin(now: Nanos): State {
 		this.tries++
 		this.winner = -1
-		this.#helloAt.fill(0)
+		this.#helloAt.fill(NEVER)
 		if (!this.#handshake.prepare()) {
 			this.ending = 'refused'
 			this.#changed = true

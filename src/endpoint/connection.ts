@@ -1,5 +1,6 @@
-// A connection as its server holds it: session, path and message layer of one client, and when each of
-// them wants to be woken. It knows keys only through its session. spec: protocol.md 2.1, 3.3, 4.9
+// A connection as its server holds it: session, path and message layer of one client, and when each
+// of them wants to be woken. It knows keys only through its session. spec: protocol.md 2.1, 3.3,
+// 4.9
 
 import type { Bytes } from '../base/bytes.ts'
 import type { Slot } from '../base/slots.ts'

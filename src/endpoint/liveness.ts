@@ -1,5 +1,5 @@
-// Whether the peer still answers: after some silence it is asked, after long silence it is given up.
-// A stream that moves nothing can have a limit of its own.
+// Whether the peer still answers: after some silence it is asked, after long silence it is given
+// up. A stream that moves nothing can have a limit of its own.
 
 import { NEVER, type Nanos } from '../base/time.ts'
 

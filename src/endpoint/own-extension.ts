@@ -1,5 +1,5 @@
-// This machine's own 16 bytes. They may change at any moment: what we send carries the new value, what
-// arrives may carry either for a while.
+// This machine's own 16 bytes. They may change at any moment: what we send carries the new value,
+// what arrives may carry either for a while.
 
 import { copy, fill, same, type Bytes } from '../base/bytes.ts'
 import type { Nanos } from '../base/time.ts'

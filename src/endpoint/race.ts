@@ -1,5 +1,6 @@
-// Which host gets a Hello when: the first at once, each next one a little later, all of them again at
-// the reference's growing intervals until one of them has answered. spec: protocol.md 2.3, 2.4; RFC 8305
+// Which host gets a Hello when: the first at once, each next one a little later, all of them again
+// at the reference's growing intervals until one of them has answered. spec: protocol.md 2.3, 2.4;
+// RFC 8305
 
 import { randomBelow, type Random } from '../base/random.ts'
 import { NEVER, SECOND, type Nanos } from '../base/time.ts'

@@ -1,5 +1,6 @@
-// All servers of one UDP port: their keys, extensions and names, and every connection of theirs. Finds
-// the connection of a packet, admits new ones, and takes turns in sending. spec: protocol.md 2.1, 2.2
+// All servers of one UDP port: their keys, extensions and names, and every connection of theirs.
+// Finds the connection of a packet, admits new ones, and takes turns in sending. spec: protocol.md
+// 2.1, 2.2
 
 import { RowQueue } from '../base/row-queue.ts'
 import type { Random } from '../base/random.ts'
@@ -8,13 +9,14 @@ import type { Slot } from '../base/slots.ts'
 import { toHex } from '../base/hex.ts'
 import { NEVER, type Nanos } from '../base/time.ts'
 import { clientKeyOf } from '../handshake/server.ts'
-import { HELLO_QUEUE_MAX, SEND_TURN } from '../limits.ts'
+import { HELLO_TURN, SEND_TURN } from '../limits.ts'
 import { classifyToServer, type ToServer } from '../wire/classify.ts'
 import { makeDropCounts, type Drop } from '../wire/drop.ts'
 import {
 	CLIENT_SHORT_TERM_KEY, COOKIE_PACKET_BYTES, INITIATE_SERVER_NAME,
 } from '../wire/packets.ts'
 import { Connection } from './connection.ts'
+import { ANSWER_COST, HelloBudget } from './hello-budget.ts'
 import { HelloQueue } from './hello-queue.ts'
 import type { Identity } from './identity.ts'
 import { ConnectionTable } from './table.ts'
@@ -27,17 +29,25 @@ export class ServerEndpoint {
 	readonly #table: ConnectionTable
 	readonly #rows: (Connection | undefined)[]
 	readonly #free: number[] = []
-	readonly #hellos = new HelloQueue(HELLO_QUEUE_MAX)
+	readonly #hellos: HelloQueue
+	readonly #budget: HelloBudget
 	/** Who may have something to send, who has changed, and when each wants to be woken. */
 	readonly #ready: RowQueue
 	readonly #changed: RowQueue
 	readonly #timers: TimerHeap
 	/** Packets that the first of #ready has sent in its turn. */
 	#turnCount = 0
+	/** Packets of connections since the last Cookie. */
+	#sinceHello = 0
+	/** When the budget lets the next Hello be answered; counts while one waits. */
+	#helloAt: Nanos = 0
 	/** Told of by event, freed at the next call. */
 	#leaving: Connection | undefined
 
-	constructor(connections: number, random: Random) {
+	/** answerCost: the time that the answer to one Hello takes on this machine. */
+	constructor(connections: number, random: Random, answerCost: Nanos = ANSWER_COST) {
+		this.#hellos = new HelloQueue(random)
+		this.#budget = new HelloBudget(answerCost)
 		this.#table = new ConnectionTable(connections, random)
 		this.#rows = new Array<Connection | undefined>(connections).fill(undefined)
 		for (let row = connections - 1; row >= 0; row--) this.#free.push(row)
@@ -79,22 +89,24 @@ export class ServerEndpoint {
 	}
 
 	transmit(out: Slot, now: Nanos): boolean {
+		// Connections that never pause must not shut the door to new ones.
+		if (this.#sinceHello >= HELLO_TURN && this.#answerHello(out, now)) return this.#sent()
 		for (let row = this.#ready.first(); row >= 0; row = this.#ready.first()) {
 			const connection = this.#rows[row]
 			const sent = connection !== undefined && connection.state !== 'closed'
 				&& connection.transmit(out, now)
-			if (sent && ++this.#turnCount < SEND_TURN) return this.#sent()
-			this.#turnCount = 0
-			this.#ready.shift()
-			if (sent) this.#ready.push(row)
-			else if (connection !== undefined) this.#timers.set(row, connection.wakeAt())
-			if (sent) return this.#sent()
+			if (!sent || ++this.#turnCount >= SEND_TURN) this.#nextTurn(row, sent)
+			if (!sent) continue
+			this.#sinceHello++
+			this.#budget.traffic(now)
+			return this.#sent()
 		}
 		return this.#answerHello(out, now) && this.#sent()
 	}
 
 	wakeAt(): Nanos {
 		let at = this.#timers.nextAt()
+		if (this.#hellos.size > 0) at = Math.min(at, this.#helloAt)
 		for (const { handshake } of this.#identities) at = Math.min(at, handshake.keys.wakeAt())
 		return at
 	}
@@ -123,9 +135,10 @@ export class ServerEndpoint {
 	/** The service of this connection has read, written, ended or closed. */
 	touch(connection: Connection, now: Nanos): void {
 		if (this.#rows[connection.row] !== connection) return
+		const { state } = connection
 		connection.settle(now)
 		this.#ready.push(connection.row)
-		if (connection.state !== 'open') this.#changed.push(connection.row)
+		if (connection.state !== state) this.#changed.push(connection.row)
 	}
 
 	/** Forgets everything and wipes every key. */
@@ -141,7 +154,7 @@ export class ServerEndpoint {
 	#receive(slot: Slot, kind: ToServer, now: Nanos): Drop | undefined {
 		const identity = this.#identityOf(slot, now)
 		if (identity === undefined) return 'extension'
-		if (kind === 'hello') return this.#hellos.push(slot) ? undefined : 'full'
+		if (kind === 'hello') return this.#hellos.push(slot, now) ? undefined : 'full'
 		const row = this.#table.find(slot.bytes, CLIENT_SHORT_TERM_KEY)
 		if (row < 0) return kind === 'initiate' ? this.#open(slot, identity, now) : 'connection'
 		const connection = this.#rows[row]!
@@ -177,12 +190,26 @@ export class ServerEndpoint {
 		return undefined
 	}
 
+	/** Ends a row's turn: at the end of the queue again, or out of it until it is woken. */
+	#nextTurn(row: number, sent: boolean): void {
+		this.#turnCount = 0
+		this.#ready.shift()
+		if (sent) this.#ready.push(row)
+		else this.#timers.set(row, this.#rows[row]?.wakeAt() ?? NEVER)
+	}
+
 	#answerHello(out: Slot, now: Nanos): boolean {
-		for (let hello = this.#hellos.shift(); hello !== undefined; hello = this.#hellos.shift()) {
+		while (this.#hellos.size > 0) {
+			if (!this.#budget.take(now)) {
+				this.#helloAt = this.#budget.nextAt(now)
+				return false
+			}
+			const hello = this.#hellos.shift()!
 			const identity = this.#identityOf(hello, now)
-			const drop = identity?.handshake.answerHello(hello.bytes, out.bytes) ?? undefined
-			if (identity === undefined || drop !== undefined) {
-				this.drops[drop ?? 'extension']++
+			const drop = identity === undefined ? 'extension'
+				: identity.handshake.answerHello(hello.bytes, out.bytes)
+			if (drop !== undefined) {
+				this.drops[drop]++
 				continue
 			}
 			out.length = COOKIE_PACKET_BYTES
@@ -190,6 +217,7 @@ export class ServerEndpoint {
 			out.port = hello.port
 			out.local = hello.local
 			this.counts.cookies++
+			this.#sinceHello = 0
 			return true
 		}
 		return false

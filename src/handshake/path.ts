@@ -1,6 +1,6 @@
-// Where a server's client is: its address, port and extension, and by which of ours it came. A verified
-// packet from elsewhere makes that place a candidate; only an acknowledgment of our probe, coming from
-// there, moves the connection. spec: addressing page, Mobile clients; protocol.md 3.3
+// Where a server's client is: its address, port and extension, and by which of ours it came. A
+// verified packet from elsewhere makes that place a candidate; only an acknowledgment of our probe,
+// coming from there, moves the connection. spec: addressing page, Mobile clients; protocol.md 3.3
 
 import { copy, same, type Bytes } from '../base/bytes.ts'
 import type { Slot } from '../base/slots.ts'
@@ -92,7 +92,9 @@ export class Path {
 		if (now >= this.#expiresAt) this.#forget()
 	}
 
-	/** The room for a message in the probe that is due to the candidate; 0: none is due or allowed. */
+	/**
+	 * The room for a message in the probe that is due to the candidate; 0: none is due or allowed.
+	 */
 	probeRoom(now: Nanos): number {
 		if (now < this.#probeAt) return 0
 		const allowed = CANDIDATE_AMPLIFICATION * this.#receivedBytes - this.#sentBytes

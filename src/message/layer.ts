@@ -5,7 +5,9 @@ import type { Bytes } from '../base/bytes.ts'
 import type { Nanos } from '../base/time.ts'
 
 export interface MessageLayer {
-	/** The ID of the message that transmit or transmitProbe wrote last, 0 for a pure acknowledgment. */
+	/**
+	 * The ID of the message that transmit or transmitProbe wrote last, 0 for a pure acknowledgment.
+	 */
 	readonly lastSentId: number
 	/** The ID that the message received last acknowledges, 0 for none. */
 	readonly lastAckId: number
@@ -16,7 +18,10 @@ export interface MessageLayer {
 	/** Stream bytes moved in both directions so far. */
 	readonly movedBytes: number
 
-	/** Takes the opened message p[at, at + n); bytes are borrowed for this call. Never throws on input. */
+	/**
+	 * Takes the opened message p[at, at + n); bytes are borrowed for this call. Never throws on
+	 * input.
+	 */
 	receive(p: Bytes, at: number, n: number, now: Nanos): void
 
 	/**

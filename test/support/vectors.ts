@@ -44,6 +44,7 @@ interface Recorded {
 	scenarios: Scenario[]
 	nameEncoding: { vectors: { input: string, ok: boolean, wire256?: string }[] }
 	dnscurveBase32: { vectors: Record<string, string>[] }
+	helloWaitBaseNanoseconds: number[]
 }
 
 export const recorded: Recorded = JSON.parse(

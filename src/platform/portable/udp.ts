@@ -6,7 +6,7 @@
 import dgram from 'node:dgram'
 import os from 'node:os'
 import type { Slot } from '../../base/slots.ts'
-import { Trouble } from '../trouble.ts'
+import { codeOf, troubleOf } from '../trouble.ts'
 import {
 	addressOf, addressText, count, type Udp, type UdpCounters, type UdpHandlers, type UdpOptions,
 } from '../udp.ts'
@@ -55,10 +55,7 @@ async function bind(socket: dgram.Socket, address: number, port: number): Promis
 	await new Promise<void>((resolve, reject) => {
 		socket.once('error', (error: NodeJS.ErrnoException) => {
 			socket.close()
-			const code = error.code ?? 'unknown'
-			const why = code === 'EADDRINUSE' ? 'address in use' : code
-			const object = `${addressText(address)}:${port}`
-			reject(new Trouble(`unable to bind ${object}: ${why}`, code, object))
+			reject(troubleOf('bind', `${addressText(address)}:${port}`, error))
 		})
 		socket.bind({ address: addressText(address), port, exclusive: true }, resolve)
 	})
@@ -160,7 +157,7 @@ class PortableUdp implements Udp {
 		for (const address of addresses) {
 			if (this.#sockets.has(address)) continue
 			this.add(address).catch((error: unknown) => {
-				count(this.counters, error instanceof Trouble ? error.code : 'bind')
+				count(this.counters, codeOf(error) ?? 'bind')
 			})
 		}
 	}

@@ -1,4 +1,5 @@
-// The gate: every recorded packet passes as what it is, every length from 0 to 1,500 as the tables say.
+// The gate: every recorded packet passes as what it is, every length from 0 to 1,500 as the tables
+// say.
 
 import test from 'ava'
 import { classifyToClient, classifyToServer } from '../../../src/wire/classify.ts'
