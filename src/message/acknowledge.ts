@@ -7,7 +7,7 @@ import {
 	GAP12_MAX, GAP_MAX, MESSAGE_ACK_ID, MESSAGE_RANGE1_END, RANGE_MAX, writeHint, writeRange,
 } from './format.ts'
 import {
-	DUPLICATE, EARLY, IN_ORDER, REFUSED, type Receiver, type Verdict,
+	DUPLICATE, EARLY, EMPTY, IN_ORDER, REFUSED, type Receiver, type Verdict,
 } from './receiver.ts'
 
 /** The longest that a peer of our make waits for an acknowledgment; as coarse as timers are. */
@@ -38,7 +38,7 @@ export class Acknowledge {
 	/** IDs to be named, each once and never again: the oldest first. */
 	#ids: Uint32Array | undefined
 	#idCount = 0
-	/** For a peer of our make only the latest matters; 0: none. */
+	/** Of the blocks of a peer of our make only the latest matters; 0: none. */
 	#latestId = 0
 	/** Blocks taken since the last acknowledgment, and since the first. */
 	#unsaid = 0
@@ -75,7 +75,9 @@ export class Acknowledge {
 			this.dueAt = now
 			return
 		}
-		this.#latestId = id
+		// An empty block asks for its own ID: a ping for its round trip, a probe for its path.
+		if (verdict === EMPTY) this.#queue(id)
+		else this.#latestId = id
 		this.#unsaid++
 		this.#blocks++
 		this.#pace(now)
