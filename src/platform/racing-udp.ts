@@ -89,6 +89,10 @@ export class RacingUdp implements Udp {
 		return racing ? count : this.#first.sendBatch(slots, from, count)
 	}
 
+	wakeAfter(delay: Nanos): boolean {
+		return this.#first.wakeAfter(delay)
+	}
+
 	connect(address: number, port: number): void {
 		this.#first.connect(address, port)
 	}
