@@ -9,7 +9,6 @@ import type { Nanos } from '../base/time.ts'
 import type { ServedName } from '../endpoint/identity.ts'
 import type { LivenessLimits } from '../endpoint/liveness.ts'
 import { Cubic } from '../message/congestion/cubic.ts'
-import { BLOCK_MAX } from '../message/format.ts'
 import type { MessageLayer } from '../message/layer.ts'
 import { Messenger } from '../message/messenger.ts'
 import { MessageQueue } from '../message/queue.ts'
@@ -52,7 +51,7 @@ export class ServiceName implements ServedName {
 		const { pieces, records, random, sendBytes, receiveBytes } = this.#pools
 		if (this.service.kind === 'handler') return new MessageQueue(pieces)
 		return new Messenger({
-			pieces, records, random, sendBytes, receiveBytes, blockMax: BLOCK_MAX,
+			pieces, records, random, sendBytes, receiveBytes,
 			control: () => new Cubic(),
 		}, now)
 	}
