@@ -183,6 +183,8 @@ export class ClientEndpoint {
 		this.handshakeNanos = now - this.#helloAt[host]!
 		this.#state = { kind: 'initiateSent', renewAt: now + COOKIE_AGE }
 		this.layer.seedRtt(this.handshakeNanos, now)
+		// The server may speak only when it was spoken to; data that waits says as much.
+		this.layer.ping(now)
 		this.#changed = true
 		return undefined
 	}

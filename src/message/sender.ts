@@ -176,7 +176,7 @@ export class Sender {
 	newPath(now: Nanos): void {
 		this.flight.forgetPath()
 		this.#control.onNewPath(now)
-		this.#pacer.at = 0
+		this.#pacer.reset()
 		this.#resumeAt = 0
 	}
 

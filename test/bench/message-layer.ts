@@ -24,7 +24,6 @@ function make(): Messenger {
 		control: () => new Cubic(),
 		sendBytes: 1 << 24,
 		receiveBytes: 1 << 24,
-		blockMax: 1024,
 	}, now())
 }
 

@@ -8,7 +8,6 @@ import { PiecePool } from '../../src/base/pieces.ts'
 import { RECORD_PIECE_BYTES } from '../../src/message/blocks.ts'
 import type { Controller } from '../../src/message/congestion/controller.ts'
 import { Cubic } from '../../src/message/congestion/cubic.ts'
-import { INITIATE_BLOCK_MAX } from '../../src/message/format.ts'
 import { Messenger } from '../../src/message/messenger.ts'
 
 export const HAVE_REFERENCE = spawnSync('curvecpmessage', [], { stdio: 'ignore' }).error === undefined
@@ -51,7 +50,6 @@ export class MessageChild {
 			control: control ?? (() => new Cubic()),
 			sendBytes: 1 << 19,
 			receiveBytes: 1 << 19,
-			blockMax: this.#isClient ? INITIATE_BLOCK_MAX : 1024,
 		}, this.now)
 		const pipes: ('pipe' | 'ignore' | 'inherit')[] =
 			['ignore', 'pipe', 'inherit', 'ignore', 'ignore', 'ignore', 'ignore', 'ignore', 'pipe', 'pipe']
@@ -127,7 +125,6 @@ export class MessageChild {
 			const message = bytes.subarray(at + 1, at + 1 + n)
 			if (this.#filters.toUs?.(message) !== false && !this.#over) {
 				this.received++
-				this.messenger.setBlockMax(1024)
 				this.messenger.receive(message, 0, n, this.now)
 				this.pump()
 			}

@@ -115,7 +115,7 @@ test('a server with one row serves the second client when the first is done', (t
 
 test('a client that vanishes is noticed and its row freed', (t) => {
 	const { world, server, client } = setUp({ seed: 8, up: 10_000_000 })
-	world.runFor(SECOND)
+	world.runFor(SECOND / 10)
 	t.is(client.endpoint.state, 'established')
 	world.network.tap(() => 'drop')
 	world.runFor(80 * SECOND)
@@ -130,6 +130,8 @@ test('an idle connection lives on for hours by its pings', (t) => {
 	const { world, server, client } = setUp({ seed: 9 })
 	client.program.ended = true
 	world.runFor(3 * 3600 * SECOND)
+	t.is(client.endpoint.ending, undefined)
+	t.is(server.connections[0]!.ending, undefined)
 	t.is(client.endpoint.state, 'established')
 	t.is(server.endpoint.size, 1)
 	const packets = world.network.sent
