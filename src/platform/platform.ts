@@ -1,5 +1,6 @@
-// What this machine offers the program, chosen once at start: the box, randomness, sockets, the clock.
-// Everything above asks here; a missing native part costs speed and says so, never the start.
+// What this machine offers the program, chosen once at start: the box, randomness, sockets, the
+// clock. Everything above asks here; a missing native part costs speed and says so, never the
+// start.
 
 import type { Random } from '../base/random.ts'
 import type { Box } from '../crypto/box.ts'
