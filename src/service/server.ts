@@ -89,7 +89,8 @@ export class Server {
 		this.endpoint = new ServerEndpoint(limits.connections, platform.random)
 		this.#addServers()
 		this.#loop = new Loop(this.endpoint, udp, clock, {
-			batch: limits.batch, slotBytes: SLOT_BYTES, spinNanos: SPIN,
+			batch: limits.batch, slotBytes: SLOT_BYTES, spinNanos: SPIN, allocate: platform.allocate,
+			allocate: platform.allocate,
 			drained: (now) => this.#drained(now),
 		})
 		this.#serving = new Serving({
