@@ -169,7 +169,9 @@ export class Acknowledge {
 		const runs = this.#runs
 		const chosen = this.#chosen
 		let count = 0
-		if (runs !== undefined && chosen !== undefined && this.#receiver.early.count > 0) {
+		// Blocks whose IDs are still to be named must not be acknowledged before: see took.
+		const allNamed = this.#idCount === 0
+		if (runs !== undefined && chosen !== undefined && allNamed && this.#receiver.early.count > 0) {
 			for (let i = 0; i < RUNS_MAX && count < RUNS_SENT; i++) {
 				const run = (this.#newest + RUNS_MAX - i) % RUNS_MAX
 				count = choose(runs, chosen, count, run, end)
