@@ -41,6 +41,8 @@ export const FINISHED_MAX = 16_384
  */
 export const NONCE_WINDOW = 2048
 
+/** Connections that one client process holds at once. */
+export const CLIENT_CONNECTIONS_MAX = 256
 /** Hosts that one address may name; more are an error, not a surprise. */
 export const HOSTS_MAX = 8
 /** Delay before the next host of an address is tried as well (RFC 8305, section 8). */
@@ -52,3 +54,18 @@ export const EXTENSION_OVERLAP: Nanos = 60 * SECOND
 export const CANDIDATE_LIFE: Nanos = 5 * SECOND
 /** Bytes sent to an unconfirmed address for each byte received from there. */
 export const CANDIDATE_AMPLIFICATION = 3
+
+/** Bytes that one read of a service's socket takes at most. */
+export const SERVICE_READ_BYTES = 65_536
+/** How long a service may take to accept our connection. */
+export const SERVICE_CONNECT: Nanos = 20 * SECOND
+/** A program whose connection is done may go on for so long before it is asked to end. */
+export const PROGRAM_LINGER: Nanos = 10 * SECOND
+/** A program that was asked to end is killed when it is still there after this. */
+export const PROGRAM_GRACE: Nanos = 5 * SECOND
+/** A program that closed its output may take so long to exit before its end counts as success. */
+export const PROGRAM_EXIT: Nanos = 0.1 * SECOND
+/** What others hold of a failed program's output is waited for while it brings bytes this often. */
+export const PROGRAM_TAIL: Nanos = SECOND
+/** The head of a request to the welcome page. */
+export const WELCOME_HEAD_BYTES = 8192

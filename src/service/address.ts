@@ -14,6 +14,7 @@ export const SCHEME = 'curvecp://'
 export const DEFAULT_PORT = 4000
 const EXTENSION_BYTES = 16
 const CHECK_BYTES = 4
+export const NO_EXTENSION: Bytes = new Uint8Array(EXTENSION_BYTES)
 const QUERY_PARTS = ['extension', 'check']
 
 export interface Address {
@@ -52,7 +53,7 @@ export function parseAddress(text: string): Address {
 		port,
 		name: path.text === '' ? encode(hosts[0]!.text) : readName(path),
 		extension: agreed('extension', [readExtension(parts.get('extension')),
-			...labels.map(({ extension }) => extension)]) ?? new Uint8Array(EXTENSION_BYTES),
+			...labels.map(({ extension }) => extension)]) ?? NO_EXTENSION,
 	}
 	const check = parts.get('check')
 	if (check !== undefined) verify(address, check)
@@ -86,8 +87,11 @@ export function percentEncode(name: Bytes): string {
 	return text
 }
 
-function refuse(at: number, expected: string, found?: string): never {
-	const tail = found === undefined ? '' : `, found ${found === '' ? 'nothing' : `'${found}'`}`
+/** found: the text there, or how many characters there are. */
+function refuse(at: number, expected: string, found?: string | number): never {
+	const text = found === '' ? 'nothing' : `'${found}'`
+	const what = typeof found === 'number' ? `${found} characters` : text
+	const tail = found === undefined ? '' : `, found ${what}`
 	throw new Usage(`address, column ${at + 1}: expected ${expected}${tail}`, { column: at + 1 })
 }
 
@@ -120,7 +124,7 @@ function readKey({ text, at }: Piece): Told {
 	if (wrong >= 0) refuse(at + wrong, form, characters[wrong])
 	const bytes = isLabel ? fromKeyLabel(text) : fromHex(text, 32)
 	if (bytes !== undefined) return { bytes, at }
-	return refuse(at + Math.min(text.length, length), form, `${text.length} characters`)
+	return refuse(at + Math.min(text.length, length), form, text.length)
 }
 
 function readHosts({ text, at }: Piece): Piece[] {
@@ -233,7 +237,7 @@ function readHex({ text, at }: Piece, n: number): Bytes {
 	const wrong = text.search(/[^0-9a-f]/i)
 	const form = `${2 * n} hexadecimal digits`
 	if (wrong >= 0) refuse(at + wrong, form, text[wrong])
-	return refuse(at + Math.min(text.length, 2 * n), form, `${text.length}`)
+	return refuse(at + Math.min(text.length, 2 * n), form, text.length)
 }
 
 function verify(address: Address, check: Piece): void {

@@ -2,7 +2,7 @@
 // the closing line counts them.
 
 import { execFileSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import test, { type ImplementationFn } from 'ava'
 
 export type Declare = (title: string, run: ImplementationFn<[]>) => void
@@ -31,6 +31,7 @@ export function whatIsMissing(thing: string): string | undefined {
 
 /** Where a program is; administrators' folders too, which a user's PATH often lacks. */
 export function findProgram(name: string): string | undefined {
+	if (name.includes('/')) return existsSync(name) ? name : undefined
 	const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']
 	return folders.map((folder) => `${folder}/${name}`).find((path) => {
 		try {

@@ -3,7 +3,7 @@
 // Usage: run.js [--table] [FILE-OR-FOLDER…]
 
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { TapReader, type Result } from './tap.ts'
@@ -13,6 +13,8 @@ import { drawTable } from './table.ts'
 const ALONE = /^test\/(interop|netns|bench|firmware)\/|\.alone\.test\.ts$/
 
 const COMPILED = 'build/out/'
+/** Lines of one failure that are shown; a difference of snapshots can be endless. */
+const DETAILS_MAX = 150
 
 async function main(args: readonly string[]): Promise<number> {
 	const table = args.includes('--table')
@@ -72,11 +74,16 @@ function report(results: readonly Result[], seconds: number, table: boolean): nu
 	if (skipped.length > 0) console.log(skipped.map(({ title }) => `skipped: ${title}`).join('\n'))
 	const failed = of('failed')
 	for (const { title, details } of failed) {
-		console.log(['', `FAILED: ${title}`, ...details.map((line) => `    ${line}`)].join('\n'))
+		const shown = details.slice(0, DETAILS_MAX)
+		const more = details.length - shown.length
+		if (more > 0) shown.push(`… and ${more} more lines`)
+		console.log(['', `FAILED: ${title}`, ...shown.map((line) => `    ${line}`)].join('\n'))
 	}
 	const passed = of('passed').length
 	console.log(`\n${results.length} tests in ${seconds.toFixed(1)} s`)
-	console.log(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`)
+	const summary = `${passed} passed, ${failed.length} failed, ${skipped.length} skipped`
+	console.log(summary)
+	writeFileSync('build/summary', `${summary}\n`)
 	return failed.length === 0 && passed > 0 ? 0 : 1
 }
 

@@ -20,7 +20,7 @@ export class TapReader {
 	read(line: string): boolean {
 		if (this.#inDetails) {
 			if (line === '  ...') this.#inDetails = false
-			else this.#details.push(line.slice(2))
+			else this.#details.push(...unfold(line.slice(2)))
 			return true
 		}
 		if (line === '  ---' && this.#outcome !== undefined) {
@@ -53,4 +53,20 @@ export class TapReader {
 		this.#outcome = undefined
 		this.#details = []
 	}
+}
+
+/** YAML puts a text with rare characters on one line, in double quotes: back into lines. */
+function unfold(line: string): string[] {
+	const quoted = /^(\s*.*?): (".*")$/.exec(line)
+	if (quoted === null) return [line]
+	try {
+		const text: unknown = JSON.parse(quoted[2]!.replaceAll(/\\U0*([0-9A-F]{5})/g, codePoint))
+		return [`${quoted[1]}:`, ...String(text).split('\n')]
+	} catch {
+		return [line]
+	}
+}
+
+function codePoint(_: string, digits: string): string {
+	return String.fromCodePoint(parseInt(digits, 16))
 }

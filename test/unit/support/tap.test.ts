@@ -11,6 +11,7 @@ not ok 2 - unit › c
     name: AssertionError
     details:
       'not ok 9 - inside details'
+      'Difference': "  a ü\\n- b \\U0001F600"
   ...
 ok 3 - d (needs curvecpserver) # SKIP
 not ok 4 - e # TODO
@@ -39,6 +40,7 @@ test('every TAP line becomes a result, a detail, or a program\'s own words', (t)
 	])
 	t.deepEqual(reader.results[1]!.details, [
 		'  name: AssertionError', '  details:', "    'not ok 9 - inside details'",
+		"    'Difference':", '  a ü', '- b \u{1f600}',
 	])
 	t.deepEqual(foreign, ["a program's own words"])
 	t.true(reader.finished)
