@@ -78,10 +78,9 @@ export class Waker {
 		const fds = this.#at + RESULTS
 		if (c.pipe2(address + fds, NONBLOCK_CLOEXEC) !== 0) fail('make', 'pipe')
 		const place = words[fds >> 2]!
-		const stream = new net.Socket({
-			fd: place, readable: true, writable: false,
-			onread: { buffer: new Uint8Array(64), callback: () => this.#fired() },
-		})
+		const onread = { buffer: new Uint8Array(64), callback: () => this.#fired() }
+		const options = { fd: place, readable: true, writable: false, onread }
+		const stream = new net.Socket(options)
 		stream.on('error', () => stream.destroy())
 		const event = c.eventfd(0, NONBLOCK_CLOEXEC)
 		if (event < 0 || c.dup3(event, place, CLOEXEC) < 0) fail('make', 'eventfd')
