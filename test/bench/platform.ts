@@ -54,7 +54,7 @@ function boxes(name: string, box: Box, p: Uint8Array, calls: number): void {
 }
 
 function makeSlots(platform: Platform, n: number): Slot[] {
-	const block = platform.allocate(n * SLOT_BYTES)
+	const block = platform.memory.allocate(n * SLOT_BYTES)
 	return Array.from({ length: n }, (_, i) => makeSlot(block.subarray(i * SLOT_BYTES, (i + 1) * SLOT_BYTES)))
 }
 
@@ -102,11 +102,11 @@ async function udp(platform: Platform, ports: number): Promise<void> {
 	}
 }
 
-const portable = openPlatform('portable')
-const fast = openPlatform('auto')
+const portable = await openPlatform('portable')
+const fast = await openPlatform('auto')
 for (const line of fast.notes) console.log(line)
 console.log('| call | each | |\n|---|---|---|')
-const packet = fast.allocate(SLOT_BYTES)
+const packet = fast.memory.allocate(SLOT_BYTES)
 boxes(fast.box.name, fast.box, packet, 90_000)
 if (fast.box.name !== 'tweetnacl') boxes('tweetnacl + node:crypto', makeTweetnacl(nodeAgree()), packet, 9000)
 for (const platform of fast.name === 'linux' ? [fast, portable] : [portable]) {

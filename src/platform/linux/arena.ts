@@ -6,8 +6,8 @@ import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { libc, type Libc } from './libc.ts'
 
-/** Receive buffers of some sockets (1 MiB each) and every packet slot. */
-const ARENA_BYTES = 32 * 1024 * 1024
+/** A few sets of receive buffers (1 MiB each), and the packet slots. */
+const ARENA_BYTES = 16 * 1024 * 1024
 /** Above the heap of an executable that is loaded low, below what is no small integer any more. */
 const HINT = 0x40000000
 const SMALL = 0x80000000
@@ -57,10 +57,22 @@ export function reserve(n: number): number {
 	return at
 }
 
-/** Memory for packet slots: works like any other, and faster in system calls. */
+const spare = new Map<number, Bytes[]>()
+
+/** Memory for packet slots, zero: works like any other, and faster in system calls. */
 export function allocate(n: number): Bytes {
+	const used = spare.get(n)?.pop()
+	if (used !== undefined) return used.fill(0)
 	const at = reserve(n)
 	return at < 0 ? new Uint8Array(n) : arena().bytes.subarray(at, at + n)
+}
+
+/** For the next one that asks for as much; whoever gives it keeps no part of it. */
+export function release(memory: Bytes): void {
+	if (memory.buffer !== state?.bytes.buffer) return
+	const list = spare.get(memory.length)
+	if (list === undefined) spare.set(memory.length, [memory])
+	else list.push(memory)
 }
 
 const addresses = new WeakMap<ArrayBufferLike, number>()

@@ -78,11 +78,8 @@ export class Waker {
 		const fds = this.#at + RESULTS
 		if (c.pipe2(address + fds, NONBLOCK_CLOEXEC) !== 0) fail('make', 'pipe')
 		const place = words[fds >> 2]!
-		// Node's constructor takes onread, as connect does; its types say so later only.
-		const options: net.SocketConstructorOpts & { onread: net.OnReadOpts } = {
-			fd: place, readable: true, writable: false,
-			onread: { buffer: new Uint8Array(64), callback: () => this.#fired() },
-		}
+		const onread = { buffer: new Uint8Array(64), callback: () => this.#fired() }
+		const options = { fd: place, readable: true, writable: false, onread }
 		const stream = new net.Socket(options)
 		stream.on('error', () => stream.destroy())
 		const event = c.eventfd(0, NONBLOCK_CLOEXEC)
