@@ -12,7 +12,9 @@ import {
 
 /** The longest that a peer of our make waits for an acknowledgment; as coarse as timers are. */
 const DELAY: Nanos = MILLISECOND
-/** Blocks per acknowledgment: two at first and in slow flows, a quarter millisecond's in fast ones. */
+/**
+ * Blocks per acknowledgment: two at first and in slow flows, a quarter millisecond's in fast ones.
+ */
 const COALESCED_MIN = 2
 const COALESCED_MAX = 32
 const COALESCED_SHARE = 4

@@ -1,5 +1,5 @@
-// Moves a million sealed packets between two sockets of the linux platform, in a process of its own,
-// and prints what the heap, external memory and the garbage collector had of it: for
+// Moves a million sealed packets between two sockets of the linux platform, in a process of its
+// own, and prints what the heap, external memory and the garbage collector had of it: for
 // allocation.test.ts. Run with --expose-gc.
 
 import { PerformanceObserver } from 'node:perf_hooks'

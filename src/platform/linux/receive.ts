@@ -1,7 +1,7 @@
 // recvmmsg into buffers of our own, 64 KiB each, because with UDP_GRO the kernel hands over up to
 // 64 datagrams of one sender as one; they are copied apart into slots (40 ns each, where a datagram
-// of its own costs the kernel some 600). A socket borrows a set of buffers while it has something in
-// it; so that many idle sockets cost nothing.
+// of its own costs the kernel some 600). A socket borrows a set of buffers while it has something
+// in it; so that many idle sockets cost nothing.
 
 import { readU32BE } from '../../base/bytes.ts'
 import type { Slot } from '../../base/slots.ts'
