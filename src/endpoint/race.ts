@@ -39,7 +39,9 @@ export class Race {
 	/** The host whose Hello is due, which counts as sent from here on; -1 for none. */
 	next(now: Nanos): number {
 		let first = 0
-		for (let i = 1; i < this.#dueAt.length; i++) if (this.#dueAt[i]! < this.#dueAt[first]!) first = i
+		for (let i = 1; i < this.#dueAt.length; i++) {
+			if (this.#dueAt[i]! < this.#dueAt[first]!) first = i
+		}
 		if (now < this.#dueAt[first]!) return -1
 		const wait = FIRST_WAIT * GROWTH ** Math.min(this.#sent[first]!++, GROWTH_STEPS)
 		this.#dueAt[first] = now + wait + randomBelow(this.#random, wait)
@@ -54,10 +56,5 @@ export class Race {
 			if (this.#sent[i] === 0 && (next < 0 || this.#dueAt[i]! < this.#dueAt[next]!)) next = i
 		}
 		if (next >= 0) this.#dueAt[next] = Math.min(this.#dueAt[next]!, now)
-	}
-
-	/** Whether this host has had a Hello. */
-	tried(host: number): boolean {
-		return this.#sent[host]! > 0
 	}
 }

@@ -12,7 +12,9 @@ import {
 
 /** The longest that a peer of our make waits for an acknowledgment; as coarse as timers are. */
 const DELAY: Nanos = MILLISECOND
-/** Blocks per acknowledgment: two at first and in slow flows, a quarter millisecond's in fast ones. */
+/**
+ * Blocks per acknowledgment: two at first and in slow flows, a quarter millisecond's in fast ones.
+ */
 const COALESCED_MIN = 2
 const COALESCED_MAX = 32
 const COALESCED_SHARE = 4
@@ -172,10 +174,12 @@ export class Acknowledge {
 		const runs = this.#runs
 		const chosen = this.#chosen
 		let count = 0
-		if (runs !== undefined && chosen !== undefined && this.#receiver.early.count > 0) {
+		// To a stranger no block is acknowledged whose ID is still to be named: see took.
+		const maySay = this.ours || this.#idCount === 0
+		if (runs !== undefined && chosen !== undefined && maySay && this.#receiver.early.count > 0) {
 			if (this.#newRuns > 0) count = this.#choose(runs, chosen, count, 1, end)
 			count = this.#choose(runs, chosen, count, 0, end)
-		} else if (this.#newRuns > 0) {
+		} else if (this.#newRuns > 0 && maySay) {
 			this.#unsaidRuns!.fill(0)
 			this.#newRuns = 0
 		}
