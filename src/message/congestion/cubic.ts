@@ -82,14 +82,16 @@ export class Cubic implements Controller {
 
 	onLost(bytes: number, sentAt: Nanos, now: Nanos): void {
 		this.#queue.onLost(bytes / FULL)
-		if (sentAt <= this.#reducedAt || !this.#queue.full) return
+		if (sentAt <= this.#reducedAt) return
+		const left = this.#queue.left(BETA)
+		if (left === 1) return
 		this.#undoWindow = this.window
 		this.#undoThreshold = this.#threshold
 		this.#undoMost = this.#most
 		this.#reducedAt = now
-		this.#queue.reduced()
-		this.#most = this.window * PLATEAU
-		this.window = Math.max(this.window * BETA, WINDOW_MIN)
+		this.#queue.reduced(this.window / FULL)
+		this.#most = this.window * Math.max(PLATEAU, left)
+		this.window = Math.max(this.window * left, WINDOW_MIN)
 		this.#threshold = this.window
 		this.#epochAt = -1
 		this.#pace()

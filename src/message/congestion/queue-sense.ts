@@ -14,13 +14,18 @@ const MEMORY: Nanos = 20 * SECOND
 const QUEUE_SHARE = 0.4
 const QUEUE_MIN: Nanos = 3 * MILLISECOND
 const QUEUE_MAX_ROUND_TRIPS = 0.5
+/** A queue is emptied, and a little more, so that others see how long the path is. */
+const EMPTIED = 0.95
 /** A path's own loss is steady: more than twice the least, and a little, is a queue's. */
 const LOSS_TIMES = 2
 const LOSS_MORE = 0.01
-/** More is congestion in any case. */
+/** More is congestion in any case, and so is as much more within fewer messages. */
 const LOSS_MAX = 0.1
+const LOSS_MAX_RECENT = 0.2
 /** Messages that the average of the loss is made of, in the end and at first. */
 const LOSS_MESSAGES = 2048
+/** After a reduction the average is stale for so many windows, at most until it is another. */
+const QUIET_WINDOWS = 4
 const LOSS_MESSAGES_MIN = 256
 
 export class QueueSense {
@@ -36,9 +41,13 @@ export class QueueSense {
 	#stretchAt: Nanos = 0
 	/** Share of messages lost, of how many, and the least share of this stretch and the one before. */
 	#loss = 0
+	/** The same over LOSS_MESSAGES_MIN. */
+	#recentLoss = 0
 	#messages = 0
 	#lowLoss = Infinity
 	#lowLossBefore = Infinity
+	/** The average counts again after so many messages. */
+	#quietUntil = 0
 
 	restart(): void {
 		this.#present = Infinity
@@ -49,7 +58,9 @@ export class QueueSense {
 		this.#high = 0
 		this.#highBefore = 0
 		this.#loss = 0
+		this.#recentLoss = 0
 		this.#messages = 0
+		this.#quietUntil = 0
 		this.#lowLoss = Infinity
 		this.#lowLossBefore = Infinity
 	}
@@ -78,33 +89,44 @@ export class QueueSense {
 	/** So many messages arrived. */
 	onAcked(messages: number): void {
 		this.#loss *= 1 - this.#weight(messages)
+		this.#recentLoss *= 1 - Math.min(1, messages / LOSS_MESSAGES_MIN)
 		if (this.#messages >= LOSS_MESSAGES && this.#loss < this.#lowLoss) this.#lowLoss = this.#loss
 	}
 
 	onLost(messages: number): void {
 		this.#loss += (1 - this.#loss) * this.#weight(messages)
+		this.#recentLoss += (1 - this.#recentLoss) * Math.min(1, messages / LOSS_MESSAGES_MIN)
 	}
 
-	/** A loss now speaks of a full queue. In doubt it does. */
-	get full(): boolean {
-		const lowLoss = Math.min(this.#lowLoss, this.#lowLossBefore)
-		if (this.#loss > Math.min(LOSS_MAX, LOSS_TIMES * lowLoss + LOSS_MORE)) return true
-		if (this.#present === Infinity) return true
+	/** What a loss now leaves of the window: 1 when it is the path's own, at least beta. */
+	left(beta: number): number {
+		if (this.#present === Infinity || this.#lossy) return beta
 		const low = Math.min(this.#low, this.#lowBefore)
 		const high = Math.max(this.#high, this.#highBefore)
+		const queue = this.#present - low
 		const long = Math.max(QUEUE_MIN, QUEUE_SHARE * (high - low))
-		return this.#present - low > Math.min(long, QUEUE_MAX_ROUND_TRIPS * low)
+		if (queue <= Math.min(long, QUEUE_MAX_ROUND_TRIPS * low)) return 1
+		// A short queue need not be paid for with an idle line.
+		return Math.max(beta, (EMPTIED * low) / this.#present)
 	}
 
-	/** The queue that was full will not be: what was lost to it does not count again. */
-	reduced(): void {
+	/** The window of so many messages was reduced: what was lost before does not count again. */
+	reduced(messages: number): void {
+		this.#quietUntil = this.#messages + Math.min(LOSS_MESSAGES, QUIET_WINDOWS * messages)
+	}
+
+	/** More is lost than is usual here. */
+	get #lossy(): boolean {
+		if (this.#recentLoss > LOSS_MAX_RECENT) return true
+		if (this.#messages < this.#quietUntil) return false
 		const lowLoss = Math.min(this.#lowLoss, this.#lowLossBefore)
-		this.#loss = Math.min(this.#loss, lowLoss === Infinity ? 0 : lowLoss)
+		return this.#loss > Math.min(LOSS_MAX, LOSS_TIMES * lowLoss + LOSS_MORE)
 	}
 
 	/** An average of all at first, then of the last LOSS_MESSAGES or so. */
 	#weight(messages: number): number {
 		this.#messages += messages
-		return messages / Math.min(Math.max(this.#messages, LOSS_MESSAGES_MIN), LOSS_MESSAGES)
+		const of = Math.min(Math.max(this.#messages, LOSS_MESSAGES_MIN), LOSS_MESSAGES)
+		return Math.min(messages / of, 1)
 	}
 }

@@ -78,15 +78,30 @@ test('without a queue a loss is the path\'s and leaves the window as it is', (t)
 	t.is(path.cubic.window, before)
 })
 
-test('much loss is congestion even without a queue', (t) => {
+/** The window after so many round trips of which this share is lost, with no queue to be seen. */
+function afterLoss(share: number, rounds: number): number {
 	const path = new Path()
 	for (let i = 0; i < 5; i++) path.round()
-	const before = path.cubic.window
-	for (let i = 0; i < 20; i++) {
-		path.lose(20)
-		path.now += RTT
+	for (let i = 0; i < rounds; i++) {
+		const lost = Math.ceil(path.blocks * share)
+		path.round()
+		path.lose(lost)
 	}
-	t.true(path.cubic.window < before / 2)
+	return path.blocks
+}
+
+test('much loss is congestion even without a queue, a steady little is not', (t) => {
+	t.true(afterLoss(0.6, 40) < 60, `${afterLoss(0.6, 40)}`)
+	t.true(afterLoss(0.03, 40) > 300, `${afterLoss(0.03, 40)}`)
+})
+
+test('a short queue is emptied, not paid for with 30 %', (t) => {
+	const path = new Path()
+	for (let i = 0; i < 4; i++) path.round()
+	for (let i = 0; i < 8; i++) path.round(20 * MILLISECOND)
+	const before = path.blocks
+	path.lose()
+	t.true(Math.abs(path.blocks / before - 0.95 / 1.2) < 0.001, `${path.blocks / before}`)
 })
 
 test('after a reduction it climbs to three quarters, slows down there, then goes beyond', (t) => {
