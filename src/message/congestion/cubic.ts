@@ -1,7 +1,8 @@
 // CUBIC (RFC 9438) after HyStart++ (RFC 9406), in bytes, paced. One reduction for each round trip
-// with loss, undone when the loss turns out to have been none. Two constants are not the RFC's: there
-// every flow returns to its own old window first, so that unequal flows stay unequal for minutes.
-// Here all release more than they lost, then grow alike; a steeper curve makes up for what it costs.
+// with loss, undone when the loss turns out to have been none. Two constants are not the RFC's:
+// there every flow returns to its own old window first, so that unequal flows stay unequal for
+// minutes. Here all release more than they lost and then grow alike; a steeper curve makes up for
+// what that costs.
 
 import { MILLISECOND, SECOND, type Nanos } from '../../base/time.ts'
 import { BLOCK_MAX, messageBytes } from '../format.ts'

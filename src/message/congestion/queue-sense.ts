@@ -39,7 +39,7 @@ export class QueueSense {
 	#high: Nanos = 0
 	#highBefore: Nanos = 0
 	#stretchAt: Nanos = 0
-	/** Share of messages lost, of how many, and the least share of this stretch and the one before. */
+	/** Share of messages lost, of how many, and the least share of this and the last stretch. */
 	#loss = 0
 	/** The same over LOSS_MESSAGES_MIN. */
 	#recentLoss = 0

@@ -50,7 +50,7 @@ function covers(heard: Heard, i: number): boolean {
 }
 
 for (let seed = 1; seed <= 20; seed++) {
-	test(`of any blocks that arrive at once each is said, if not now then next, seed ${seed}`, (t) => {
+	test(`each of the blocks that arrive at once is said at once, seed ${seed}`, (t) => {
 		const random = makeGenerator(seed)
 		const messenger = makeMessenger()
 		const p = new Uint8Array(1200)
@@ -78,7 +78,7 @@ for (let seed = 1; seed <= 20; seed++) {
 		}
 	})
 
-	test(`a stranger finds no ID named of a block that a range had covered, seed ${seed}`, (t) => {
+	test(`to a stranger no ID of a block that a range had covered is named, seed ${seed}`, (t) => {
 		const random = makeGenerator(seed)
 		const messenger = makeMessenger()
 		const p = new Uint8Array(1200)
