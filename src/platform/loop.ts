@@ -21,7 +21,9 @@ export interface LoopOptions {
 	/** Slots of one batch each way: one system call. */
 	readonly batch: number
 	readonly slotBytes: number
-	/** Drains the machine's events; may write and read streams. Called after input, wake and output. */
+	/**
+	 * Drains the machine's events; may write and read streams. Called after input, wake and output.
+	 */
 	drained(now: Nanos): void
 	/** ICMP said that nobody answers there. */
 	unreachable?(address: number, port: number, now: Nanos): void
@@ -98,7 +100,9 @@ export class Loop {
 		this.poke()
 	}
 
-	/** The machine was touched from outside (a stream was written, a limit changed): drain it soon. */
+	/**
+	 * The machine was touched from outside (a stream was written, a limit changed): drain it soon.
+	 */
 	poke(): void {
 		if (this.#scheduled || this.#stopped) return
 		this.#scheduled = true

@@ -1,5 +1,6 @@
-// sendmmsg out of the slots themselves. Consecutive slots of one length to one place are one message
-// with UDP_SEGMENT (the last may be shorter): the kernel walks its stack once for up to 64 of them.
+// sendmmsg out of the slots themselves. Consecutive slots of one length to one place are one
+// message with UDP_SEGMENT (the last may be shorter): the kernel walks its stack once for up to 64
+// of them.
 
 import { assert } from '../../base/assert.ts'
 import type { Slot } from '../../base/slots.ts'

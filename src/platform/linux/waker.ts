@@ -5,8 +5,8 @@
 //
 // Measured beside it (ping-pong, p50 of the round trip; CPU of 5,700 answers): this 40 µs, 150 ms;
 // SIGIO 29 µs, 124 ms, but it kills a process whose handler has gone, and worker threads have none;
-// node:dgram 43 µs, 209 ms, with a buffer each; poll on a thread of libuv's pool 37 µs, but it keeps
-// that thread, and the process from ending.
+// node:dgram 43 µs, 209 ms, with a buffer each; poll on a thread of libuv's pool 37 µs, but it
+// keeps that thread, and the process from ending.
 
 import net from 'node:net'
 import type { Nanos } from '../../base/time.ts'
