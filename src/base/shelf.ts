@@ -1,5 +1,5 @@
 // The pieces that one borrower holds, found by an index that only grows: a sliding window over an
-// endless row of pieces. The piece at the front may be the borrower's guaranteed one.
+// endless row of pieces. The piece at the front may be the one that the pool has promised it.
 
 import { NONE, type PiecePool } from './pieces.ts'
 
@@ -18,12 +18,15 @@ export class Shelf {
 	#table = EMPTY
 	/** One above the largest index that holds a piece; front when none does. */
 	#end = 0
-	/** The index whose piece is the guaranteed one; NONE: not in use. */
+	/** Whether the piece at the front is promised by the pool. */
+	readonly #promised: boolean
+	/** The index whose piece is the promised one; NONE: not in use. */
 	#guaranteed = NONE
 
-	constructor(pool: PiecePool) {
+	constructor(pool: PiecePool, promised = true) {
 		this.pool = pool
-		pool.join()
+		this.#promised = promised
+		if (promised) pool.join()
 	}
 
 	/** The piece at index, or NONE. The index is at or above front. */
@@ -35,7 +38,7 @@ export class Shelf {
 	borrow(index: number): number {
 		const known = this.at(index)
 		if (known !== NONE) return known
-		const guaranteed = index === this.front && this.#guaranteed === NONE
+		const guaranteed = this.#ownAt(index)
 		const piece = this.pool.take(guaranteed)
 		if (piece === NONE) return NONE
 		if (guaranteed) this.#guaranteed = index
@@ -48,8 +51,7 @@ export class Shelf {
 
 	/** How many more pieces this borrower could get at once, from index on. */
 	borrowable(index: number): number {
-		const own = index === this.front && this.#guaranteed === NONE && this.at(index) === NONE ? 1 : 0
-		return this.pool.spare + own
+		return this.pool.spare + (this.#ownAt(index) && this.at(index) === NONE ? 1 : 0)
 	}
 
 	/** Gives back what lies below index, which becomes the front. */
@@ -70,7 +72,11 @@ export class Shelf {
 
 	release(): void {
 		this.clear()
-		this.pool.leave()
+		if (this.#promised) this.pool.leave()
+	}
+
+	#ownAt(index: number): boolean {
+		return this.#promised && index === this.front && this.#guaranteed === NONE
 	}
 
 	#give(index: number): void {

@@ -7,7 +7,7 @@ import {
 	GAP12_MAX, GAP_MAX, MESSAGE_ACK_ID, MESSAGE_RANGE1_END, RANGE_MAX, writeHint, writeRange,
 } from './format.ts'
 import {
-	DUPLICATE, EARLY, IN_ORDER, REFUSED, type Receiver, type Verdict,
+	DUPLICATE, EARLY, EMPTY, IN_ORDER, REFUSED, type Receiver, type Verdict,
 } from './receiver.ts'
 
 /** The longest that a peer of our make waits for an acknowledgment; as coarse as timers are. */
@@ -24,6 +24,8 @@ const IDS_MAX = 32
 /** Early runs that are remembered; four of them fit into a message. */
 const RUNS_MAX = 8
 const RUNS_SENT = 4
+/** So many new runs are said before later ones push them out. */
+const RUNS_UNSAID = 2
 /** An opened window is news when it grew by this much, and the known one had become small. */
 const WINDOW_NEWS = 4
 
@@ -36,7 +38,7 @@ export class Acknowledge {
 	/** IDs to be named, each once and never again: the oldest first. */
 	#ids: Uint32Array | undefined
 	#idCount = 0
-	/** For a peer of our make only the latest matters; 0: none. */
+	/** Of the blocks of a peer of our make only the latest matters; 0: none. */
 	#latestId = 0
 	/** Blocks taken since the last acknowledgment, and since the first. */
 	#unsaid = 0
@@ -49,6 +51,7 @@ export class Acknowledge {
 	/** Starts and stops of the latest early runs on block boundaries, the newest at #newest. */
 	#runs: Float64Array | undefined
 	#newest = 0
+	#newRuns = 0
 	/** The runs that go into this message, in ascending order. */
 	#chosen: Int8Array | undefined
 	/** Where the window ended when the peer last heard of it. */
@@ -72,7 +75,9 @@ export class Acknowledge {
 			this.dueAt = now
 			return
 		}
-		this.#latestId = id
+		// An empty block asks for its own ID: a ping for its round trip, a probe for its path.
+		if (verdict === EMPTY) this.#queue(id)
+		else this.#latestId = id
 		this.#unsaid++
 		this.#blocks++
 		this.#pace(now)
@@ -101,6 +106,7 @@ export class Acknowledge {
 		writeHint(p, at, window)
 		this.#saidLimit = receiver.boundary + window
 		this.#unsaid = 0
+		this.#newRuns = 0
 		this.dueAt = this.#idCount > 0 ? now : NEVER
 	}
 
@@ -111,7 +117,7 @@ export class Acknowledge {
 		} else if (verdict !== IN_ORDER) {
 			return true
 		}
-		return this.#unsaid >= this.#coalesced
+		return this.#unsaid >= this.#coalesced || this.#newRuns >= RUNS_UNSAID
 	}
 
 	#pace(now: Nanos): void {
@@ -153,6 +159,7 @@ export class Acknowledge {
 			this.#runs[last + 1] = stop
 			return
 		}
+		this.#newRuns++
 		this.#newest = (this.#newest + 1) % RUNS_MAX
 		this.#runs[2 * this.#newest] = start
 		this.#runs[2 * this.#newest + 1] = stop
@@ -162,7 +169,9 @@ export class Acknowledge {
 		const runs = this.#runs
 		const chosen = this.#chosen
 		let count = 0
-		if (runs !== undefined && chosen !== undefined && this.#receiver.early.count > 0) {
+		// Blocks whose IDs are still to be named must not be acknowledged before: see took.
+		const allNamed = this.#idCount === 0
+		if (runs !== undefined && chosen !== undefined && allNamed && this.#receiver.early.count > 0) {
 			for (let i = 0; i < RUNS_MAX && count < RUNS_SENT; i++) {
 				const run = (this.#newest + RUNS_MAX - i) % RUNS_MAX
 				count = choose(runs, chosen, count, run, end)
