@@ -30,7 +30,8 @@ function cut(block: Uint8Array): Slot[] {
 }
 
 /** Resolves with the texts that arrived, once there are so many. */
-async function collect(udp: Udp, wanted: number, slots = cut(new Uint8Array(8 * SLOT_BYTES))): Promise<string[]> {
+async function collect(udp: Udp, wanted: number, batch = 8): Promise<string[]> {
+	const slots = cut(new Uint8Array(batch * SLOT_BYTES))
 	const got: string[] = []
 	await new Promise<void>((resolve) => {
 		const readable = (): void => {
@@ -54,12 +55,15 @@ check('one socket on 0.0.0.0 answers from whichever address was asked', async (t
 	const [slot] = cut(new Uint8Array(SLOT_BYTES))
 	const peer = dgram.createSocket('udp4').bind(0)
 	await once(peer, 'listening')
-	const readable = new Promise<void>((resolve) => udp.listen({ readable: resolve, unreachable: () => {} }))
+	const next = (): Promise<void> => new Promise((resolve) => {
+		udp.listen({ readable: resolve, unreachable: () => {} })
+	})
+	const readable = next()
 	peer.send('a', udp.port, '127.0.0.1')
 	await readable
 	t.is(udp.receiveBatch([slot!], 1), 1)
 	for (const asked of ['127.0.0.1', '127.0.0.2', '127.9.8.7']) {
-		const again = new Promise<void>((resolve) => udp.listen({ readable: resolve, unreachable: () => {} }))
+		const again = next()
 		peer.send('question', udp.port, asked)
 		await again
 		t.is(udp.receiveBatch([slot!], 1), 1)
@@ -77,7 +81,11 @@ check('wakeAfter wakes once, the latest call counts, and none comes after close'
 	const udp = openLinuxUdp(options(LOOPBACK))
 	let wakes = 0
 	let woken = (): void => {}
-	udp.listen({ readable: () => { wakes++; woken() }, unreachable: () => {} })
+	const readable = (): void => {
+		wakes++
+		woken()
+	}
+	udp.listen({ readable, unreachable: () => {} })
 	const wake = (): Promise<void> => new Promise((resolve) => { woken = resolve })
 	udp.wakeAfter(3600e9)
 	udp.wakeAfter(200e3)
@@ -133,16 +141,17 @@ check('100 sockets, all in use at once, share what memory there is', async (t) =
 	const sockets = Array.from({ length: 100 }, () => openLinuxUdp(options(LOOPBACK)))
 	const from = sockets[0]!
 	const slots = cut(allocate(64 * SLOT_BYTES))
-	const all = sockets.map(async (udp) => collect(udp, 10, cut(new Uint8Array(3 * SLOT_BYTES))))
+	const all = sockets.map(async (udp) => collect(udp, 10, 3))
 	for (const udp of sockets) {
-		for (const slot of slots) Object.assign(slot, { length: 100, address: LOOPBACK, port: udp.port, local: 0 })
+		const { port } = udp
+		for (const slot of slots) Object.assign(slot, { length: 100, address: LOOPBACK, port, local: 0 })
 		t.is(from.sendBatch(slots, 0, 10), 10)
 	}
 	for (const texts of await Promise.all(all)) t.is(texts.length, 10)
 	for (const udp of sockets) udp.close()
 })
 
-check('leftovers of a segmented batch come in the next call, although the kernel has nothing', (t) => {
+check('leftovers of a segmented batch come in the next call, without the kernel', (t) => {
 	const [a, b] = [openLinuxUdp(options(LOOPBACK)), openLinuxUdp(options(LOOPBACK))]
 	const slots = cut(allocate(64 * SLOT_BYTES))
 	for (const slot of slots) {
@@ -158,12 +167,14 @@ check('leftovers of a segmented batch come in the next call, although the kernel
 
 check('buffers that the system refuses are said as they are', (t) => {
 	const udp = openLinuxUdp({ ...options(LOOPBACK), receiveBufferBytes: 2 ** 31 - 1 })
-	t.regex(udp.notes.join('\n'), /^receive buffer \d+ of 2147483647 bytes: raise net\.core\.rmem_max$/)
+	t.is(udp.notes.length, 1)
+	t.regex(udp.notes[0]!, /^receive buffer \d+ of 2147483647 bytes: raise net\.core\.rmem_max$/)
 	udp.close()
 })
 
 check('what the receive buffer had no room for is counted', (t) => {
-	const [a, b] = [openLinuxUdp(options(LOOPBACK)), openLinuxUdp({ ...options(LOOPBACK), receiveBufferBytes: 5000 })]
+	const a = openLinuxUdp(options(LOOPBACK))
+	const b = openLinuxUdp({ ...options(LOOPBACK), receiveBufferBytes: 5000 })
 	const slots = cut(allocate(64 * SLOT_BYTES))
 	slots.forEach((slot, i) => {
 		Object.assign(slot, { length: 500 + i, address: LOOPBACK, port: b.port, local: 0 })
@@ -179,11 +190,11 @@ check('what the receive buffer had no room for is counted', (t) => {
 
 function allocations(mode: string): Allocations {
 	const child = 'build/out/test/support/count-allocations.js'
-	const text = execFileSync(process.execPath, ['--expose-gc', child, 'linux', mode], { encoding: 'utf8' })
-	return JSON.parse(text)
+	const args = ['--expose-gc', child, 'linux', mode]
+	return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }))
 }
 
-check('a million packets sealed, sent, received, opened: nothing for the garbage collector', (t) => {
+check('a million packets sealed, sent, received, opened: no garbage', (t) => {
 	const { packets, heapBytes, externalBytes, collections } = allocations('batches')
 	t.is(packets, 1_000_000)
 	// The compiler still works on our code now and then; a packet's smallest object were 16 MB.
@@ -192,7 +203,7 @@ check('a million packets sealed, sent, received, opened: nothing for the garbage
 	t.true(collections <= 1, `${collections} collections`)
 })
 
-check('each packet alone, with a wake of the event loop: no memory outside of the heap', (t) => {
+check('each packet alone, with a wake of the event loop: no buffer', (t) => {
 	const { packets, wakes, externalBytes, collections } = allocations('rally')
 	t.true(wakes >= packets)
 	t.true(externalBytes < 10_000, `${externalBytes} bytes outside of the heap`)
