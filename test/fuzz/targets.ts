@@ -1,0 +1,95 @@
+// What is fuzzed: one short target for each receiver of foreign bytes. A target throws when what
+// must not happen does; otherwise it says in a word what became of the input, and the words are
+// counted. Add yours to TARGETS.
+
+import { same, type Bytes } from '../../src/base/bytes.ts'
+import { classifyToClient, classifyToServer } from '../../src/wire/classify.ts'
+import { readServerName, writeServerName } from '../../src/wire/server-name.ts'
+import { bytes, recorded } from '../support/vectors.ts'
+import { referencePackets } from '../sim/fault.ts'
+import type { Rng } from '../sim/rng.ts'
+
+/** Longer than any packet that a network delivers in one piece. */
+export const ROOM = 1500
+
+export interface Target {
+	/** The layer and what it is: `make fuzz ARGS='… wire/'` runs those whose name begins so. */
+	readonly name: string
+	/** Valid inputs, which the faults start from. */
+	readonly corpus: readonly Bytes[]
+	/** Once before the first input: a fresh world, repeatable from the generator. */
+	start(rng: Rng): (p: Bytes, n: number) => string
+}
+
+const classify: Target = {
+	name: 'wire/classify',
+	corpus: referencePackets(),
+	start: () => (p, n) => {
+		const before = p.slice(0, n)
+		const toServer = classifyToServer(p, n)
+		const toClient = classifyToClient(p, n)
+		expect(same(p, 0, before, 0, n), 'the gate has changed the packet')
+		expect(toServer === naiveToServer(p, n), `${toServer} instead of ${naiveToServer(p, n)}`)
+		expect(toClient === naiveToClient(p, n), `${toClient} instead of ${naiveToClient(p, n)}`)
+		return toServer === 'length' || toServer === 'magic' ? toClient : toServer
+	},
+}
+
+/** The table of protocol.md, section 1, read as text. */
+function naiveToServer(p: Bytes, n: number): string {
+	if (n < 80 || n > 1184 || n % 16 > 0) return 'length'
+	switch (textOf(p, 8)) {
+		case 'QvnQ5XlH': return n === 224 ? 'hello' : 'length'
+		case 'QvnQ5XlI': return n >= 560 ? 'initiate' : 'length'
+		case 'QvnQ5XlM': return n >= 112 ? 'clientMessage' : 'length'
+		default: return 'magic'
+	}
+}
+
+function naiveToClient(p: Bytes, n: number): string {
+	if (n < 80 || n > 1152) return 'length'
+	switch (textOf(p, 8)) {
+		case 'RL3aNMXK': return n === 200 ? 'cookie' : 'length'
+		case 'RL3aNMXM': return n % 16 === 0 ? 'serverMessage' : 'length'
+		default: return 'magic'
+	}
+}
+
+const serverName: Target = {
+	name: 'wire/server-name',
+	corpus: [
+		...recorded.scenarios.map(({ serverNameWire }) => bytes(serverNameWire)),
+		...recorded.nameEncoding.vectors.map(({ input }) => latin(input)),
+	],
+	start: () => {
+		const wire = new Uint8Array(256)
+		const again = new Uint8Array(256)
+		return (p, n) => {
+			// Bytes that come as a name from a client, and as an argument from an owner.
+			wire.fill(0)
+			wire.set(p.subarray(0, Math.min(n, 256)))
+			const text = readServerName(wire, 0)
+			expect(text.length < 256, `a name of ${text.length} characters`)
+			if (!writeServerName(again, 0, p.subarray(0, n))) return 'tooLong'
+			const name = readServerName(again, 0)
+			expect(writeServerName(wire, 0, latin(name)), 'a written name cannot be written')
+			expect(same(wire, 0, again, 0, 256), 'written twice, two forms')
+			return name === '' ? 'empty' : 'name'
+		}
+	},
+}
+
+function textOf(p: Bytes, n: number): string {
+	return String.fromCharCode(...p.subarray(0, n))
+}
+
+function latin(text: string): Bytes {
+	return Uint8Array.from(text, (character) => character.charCodeAt(0))
+}
+
+/** For targets: what must hold whatever comes in. */
+export function expect(condition: boolean, otherwise: string): void {
+	if (!condition) throw new Error(otherwise)
+}
+
+export const TARGETS: readonly Target[] = [classify, serverName]
