@@ -1,5 +1,5 @@
 // Long-term key directories in NaCl's layout, shared with the original tools. A new one is made
-// complete under another name and moved into place, so that a power cut leaves all of it or nothing.
+// complete under another name, then moved into place: a power cut leaves all of it or nothing.
 // spec: protocol.md 6.5
 
 import { basename, dirname, join, resolve } from 'node:path'
@@ -112,7 +112,7 @@ export function readPublicKey(dir: string, disk: Disk = nodeDisk): Bytes {
 	return readKey(dir, PUBLIC_KEY, disk)
 }
 
-/** The pair, checked: no other user can read the secret key, the public key beside it is its own. */
+/** The pair, checked: no other user can read the secret; the public key beside it is its own. */
 export function readKeys(dir: string, box: Box, disk: Disk = nodeDisk): Keys {
 	refuseNoFolder(dir, disk)
 	refuseOpen(join(dir, EXPERTS), 'folder', 0o700, disk)

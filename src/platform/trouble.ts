@@ -1,5 +1,5 @@
-// Trouble: the world does not let us (exit 111). Usage: what the user typed or wrote cannot be meant
-// (exit 100). Both end as one line with object and cause; input from the network is never either.
+// Trouble: the world does not let us (exit 111). Usage: what the user typed or wrote cannot be
+// meant (exit 100). Both end as one line; input from the network is never either.
 
 import { getSystemErrorMap } from 'node:util'
 
@@ -7,7 +7,7 @@ export const EXIT_DONE = 0
 export const EXIT_USAGE = 100
 export const EXIT_TROUBLE = 111
 
-/** `new Trouble('bind', '0.0.0.0:4000', 'address in use')`: unable to bind 0.0.0.0:4000: address … */
+/** `new Trouble('bind', '0.0.0.0:53', 'address in use')`: unable to bind 0.0.0.0:53: address … */
 export class Trouble extends Error {
 	readonly object: string
 	/** The system's name for the cause (EADDRINUSE), when there is one. */

@@ -128,7 +128,8 @@ test('address show: parts, DNS records, and lines whose quoting a shell and ssh 
 	t.true(lines.includes(`ssh.example. 300 IN CNAME ${target}.`))
 	t.true(lines.includes(`${target}. 300 IN A 192.0.2.1`))
 	const told = parseAddress(`curvecp://${target}`)
-	t.deepEqual([told.key, told.extension], [parseAddress(address).key, parseAddress(address).extension])
+	const { key, extension } = parseAddress(address)
+	t.deepEqual([told.key, told.extension], [key, extension])
 	t.true(lines.includes('Host ssh.example'))
 })
 
@@ -143,7 +144,8 @@ test('address show: DNS records only where they can stand', (t) => {
 })
 
 needs('ssh', 'sh')('what address show says to paste means the same address', (t) => {
-	const text = formatAddress(parseAddress(`curvecp://${KEY}@192.0.2.1/a%20b?extension=${EXTENSION}`))
+	const address = parseAddress(`curvecp://${KEY}@192.0.2.1/a%20b?extension=${EXTENSION}`)
+	const text = formatAddress(address)
 	const lines = show(text)
 	const proxy = lines.find((line) => line.startsWith('ProxyCommand '))!
 	const seen = execFileSync('ssh', ['-G', '-T', '-F', 'none', '-o', proxy.replace(' ', '='), 'h'],

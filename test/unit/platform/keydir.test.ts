@@ -98,7 +98,7 @@ test('a parent that is absent or no folder is trouble', (t) => {
 	}
 })
 
-test('what a power cut left of a process that is gone is swept away; a living one\'s stays', (t) => {
+test('what a power cut left of a dead process is swept away; a living one\'s stays', (t) => {
 	const parent = folder(t)
 	const dead = execFileSync(process.execPath, ['-p', 'process.pid'], { encoding: 'utf8' }).trim()
 	mkdirSync(join(parent, `.keys.unfinished-${dead}`))
@@ -148,7 +148,7 @@ function faultOf(found: MemoryDisk, before: string, done: boolean): string | und
 	}
 }
 
-test('power cut before any operation: all of the directory or nothing, and keygen works again', (t) => {
+test('power cut before any operation: all or nothing, and keygen works again', (t) => {
 	const seed = Date.now() % 1e6
 	t.log(`seed ${seed}`)
 	t.deepEqual(faultsAfterCuts(seed, false), [], `seed ${seed}`)

@@ -20,7 +20,9 @@ function plain({ key, hosts, port, name, extension }: Address): object {
 }
 
 test('the parts and their defaults', (t) => {
-	const bare = { key: KEY, hosts: ['home.example'], port: 4000, name: 'home.example', extension: ZERO }
+	const bare = {
+		key: KEY, hosts: ['home.example'], port: 4000, name: 'home.example', extension: ZERO,
+	}
 	const forms: readonly (readonly [string, object])[] = [
 		[`curvecp://${KEY}@home.example:4000/home.example`, bare],
 		[`curvecp://${KEY}@home.example`, bare],
@@ -130,8 +132,10 @@ test('every single wrong character in a checked address is refused, with a colum
 })
 
 test('any text at all is an address or a Usage with a column', (t) => {
-	const pieces = fc.constantFrom('curvecp://', KEY, LABEL, EXTENSION, '@', ':', '/', ',', '?', '&', '=',
-		'check', 'extension', '%', '%2', 'a.b', '1.2.3.4', '..', '[::1]', '99999', 'ü', '\u{1f600}')
+	const pieces = fc.constantFrom(
+		'curvecp://', KEY, LABEL, EXTENSION, '@', ':', '/', ',', '?', '&', '=', 'check',
+		'extension', '%', '%2', 'a.b', '1.2.3.4', '..', '[::1]', '99999', 'ü', '\u{1f600}',
+	)
 	fc.assert(fc.property(fc.array(pieces, { maxLength: 12 }), (parts) => {
 		const text = parts.join('')
 		try {
@@ -146,14 +150,16 @@ test('any text at all is an address or a Usage with a column', (t) => {
 const WRONG = [
 	'', 'http://x', 'curvecp:/x', 'curvecp://', 'curvecp:///name', `curvecp://${KEY}@`,
 	`curvecp://${KEY.slice(1)}@h`, `curvecp://${KEY}0@h`, `curvecp://${KEY.replace('7', 'g')}@h`,
-	`curvecp://${LABEL.slice(1)}@h`, `curvecp://${LABEL}0@h`, `curvecp://${LABEL.replace('8z', '8a')}@h`,
+	`curvecp://${LABEL.slice(1)}@h`, `curvecp://${LABEL}0@h`,
+	`curvecp://${LABEL.replace('8z', '8a')}@h`,
 	'curvecp://@h', 'curvecp://\u{1f600}@h',
 	`curvecp://${KEY}@h,`, `curvecp://${KEY}@h,,i`, `curvecp://${KEY}@a b`, `curvecp://${KEY}@h..i`,
 	`curvecp://${KEY}@.h`, `curvecp://${KEY}@[::1]:4000`, `curvecp://${KEY}@1.2.3`,
 	`curvecp://${KEY}@1.2.3.256`, `curvecp://${KEY}@1.2.3.04`, `curvecp://${KEY}@1.2.3.4.5`,
 	`curvecp://${KEY}@${'a'.repeat(64)}`, `curvecp://${KEY}@${'a.'.repeat(127)}`,
 	`curvecp://${KEY}@a,b,c,d,e,f,g,h,i`,
-	`curvecp://${KEY}@h:`, `curvecp://${KEY}@h:0`, `curvecp://${KEY}@h:65536`, `curvecp://${KEY}@h:040`,
+	`curvecp://${KEY}@h:`, `curvecp://${KEY}@h:0`, `curvecp://${KEY}@h:65536`,
+	`curvecp://${KEY}@h:040`,
 	`curvecp://${KEY}@h:4x`, `curvecp://${KEY}@h:1:2`,
 	'curvecp://h/ü', 'curvecp://h/a b', 'curvecp://h/a/b', 'curvecp://h/%', 'curvecp://h/%4',
 	'curvecp://h/%zz', `curvecp://h/a.${'b'.repeat(64)}`, `curvecp://h/%61.${'b'.repeat(64)}`,
