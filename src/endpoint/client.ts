@@ -56,6 +56,7 @@ export class ClientEndpoint {
 	readonly #o: ClientOptions
 	readonly #giveUpAt: Nanos
 	readonly #liveness: Liveness
+	/** When each host had its first Hello of this try; NEVER: it had none. */
 	readonly #helloAt: Nanos[]
 	#handshake: ClientHandshake
 	#state: State
@@ -70,17 +71,18 @@ export class ClientEndpoint {
 		this.layer = o.layer
 		this.#giveUpAt = o.now + o.connectTimeout
 		this.#liveness = new Liveness(o.liveness, o.now)
-		this.#helloAt = o.hosts.map(() => 0)
+		this.#helloAt = o.hosts.map(() => NEVER)
 		this.#handshake = new ClientHandshake(o.box, o.random, o.identity)
 		this.#state = this.#begin(o.now)
 	}
 
-	get state(): State['kind'] {
-		return this.#state.kind
+	/** The server's long-term public key. */
+	get serverKey(): Bytes {
+		return this.#o.identity.serverLongTermPublic
 	}
 
-	get race(): Race | undefined {
-		return this.#state.kind === 'racing' ? this.#state.race : undefined
+	get state(): State['kind'] {
+		return this.#state.kind
 	}
 
 	receive(slot: Slot, now: Nanos): Drop | undefined {
@@ -151,9 +153,15 @@ export class ClientEndpoint {
 		if (this.#state.kind === 'racing') this.#state.race.unreachable(host, now)
 	}
 
-	/** Our own address has changed, or may have: the server must hear of it. */
-	moved(now: Nanos): void {
+	/** Our own address has changed, or may have, or our extension: the server must hear of it. */
+	moved(extension: Bytes, now: Nanos): void {
+		this.#o.ownExtension.change(extension, now)
 		if (this.#state.kind === 'established') this.layer.ping(now)
+	}
+
+	/** How long ago a host had its first Hello of this try; -Infinity: it had none. */
+	waited(host: number, now: Nanos): Nanos {
+		return now - this.#helloAt[host]!
 	}
 
 	close(_now: Nanos): void {
@@ -182,6 +190,8 @@ export class ClientEndpoint {
 		this.handshakeNanos = now - this.#helloAt[host]!
 		this.#state = { kind: 'initiateSent', renewAt: now + COOKIE_AGE }
 		this.layer.seedRtt(this.handshakeNanos, now)
+		// The server may speak only when it was spoken to; data that waits says as much.
+		this.layer.ping(now)
 		this.#changed = true
 		return undefined
 	}
@@ -205,7 +215,7 @@ export class ClientEndpoint {
 	}
 
 	#hostOf(slot: Slot): number {
-		return this.hosts.findIndex((host, i) => this.#helloAt[i] !== 0
+		return this.hosts.findIndex((host, i) => this.#helloAt[i] !== NEVER
 			&& host.address === slot.address && host.port === slot.port)
 	}
 
@@ -217,7 +227,7 @@ export class ClientEndpoint {
 		out.address = this.hosts[host]!.address
 		out.port = this.hosts[host]!.port
 		out.local = host + 1
-		this.#helloAt[host] ||= now
+		if (this.#helloAt[host] === NEVER) this.#helloAt[host] = now
 		return true
 	}
 
@@ -239,7 +249,7 @@ export class ClientEndpoint {
 	#begin(now: Nanos): State {
 		this.tries++
 		this.winner = -1
-		this.#helloAt.fill(0)
+		this.#helloAt.fill(NEVER)
 		if (!this.#handshake.prepare()) {
 			this.ending = 'refused'
 			this.#changed = true

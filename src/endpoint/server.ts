@@ -135,9 +135,10 @@ export class ServerEndpoint {
 	/** The service of this connection has read, written, ended or closed. */
 	touch(connection: Connection, now: Nanos): void {
 		if (this.#rows[connection.row] !== connection) return
+		const { state } = connection
 		connection.settle(now)
 		this.#ready.push(connection.row)
-		if (connection.state !== 'open') this.#changed.push(connection.row)
+		if (connection.state !== state) this.#changed.push(connection.row)
 	}
 
 	/** Forgets everything and wipes every key. */

@@ -17,7 +17,7 @@ const PATIENCE_MAX = 1
 /** After so many waits in vain the path was broken, not merely full. */
 const PERSISTENT_WAITS = 3
 /** Blocks sent after a wait in vain, whatever the window says. */
-const PROBES = 2
+export const PROBES = 2
 /** Steps through the outstanding blocks in search of an acknowledging ID. */
 const SEARCH_MAX = 256
 /** An answer within this share of the least round trip was meant for an earlier transmission. */

@@ -8,10 +8,11 @@ import { MILLISECOND, NEVER, type Nanos } from '../base/time.ts'
 import { Acknowledge } from './acknowledge.ts'
 import type { ControllerFactory } from './congestion/controller.ts'
 import {
-	ACKNOWLEDGMENT_BYTES, BLOCK_MAX, FAILURE, MESSAGE_ACK_ID, MESSAGE_FLAGS, MESSAGE_HEAD_BYTES,
+	ACKNOWLEDGMENT_BYTES, BLOCK_MAX, FAILURE, INITIATE_BLOCK_MAX, MESSAGE_ACK_ID, MESSAGE_FLAGS, MESSAGE_HEAD_BYTES,
 	MESSAGE_ID, readGap, readHint, readLength, readPosition, readRange1End, SUCCESS, writeBlockHead,
 } from './format.ts'
 import type { MessageLayer } from './layer.ts'
+import { MESSAGE_MAX } from '../wire/packets.ts'
 import { Receiver, REFUSED } from './receiver.ts'
 import { Sender } from './sender.ts'
 
@@ -32,8 +33,6 @@ export interface MessengerOptions {
 	/** Stream bytes held at most in each direction. */
 	readonly sendBytes: number
 	readonly receiveBytes: number
-	/** Data bytes of the largest block: INITIATE_BLOCK_MAX for a client before it was answered. */
-	readonly blockMax: number
 }
 
 export class Messenger implements MessageLayer {
@@ -53,7 +52,7 @@ export class Messenger implements MessageLayer {
 
 	constructor(o: MessengerOptions, now: Nanos) {
 		const control = o.control(o.random, now)
-		this.#sender = new Sender(o.pieces, o.records, o.sendBytes, o.blockMax, control)
+		this.#sender = new Sender(o.pieces, o.records, o.sendBytes, control)
 		this.#receiver = new Receiver(o.pieces, o.receiveBytes)
 		this.#acknowledge = new Acknowledge(this.#receiver)
 		this.#lastAt = now
@@ -128,12 +127,14 @@ export class Messenger implements MessageLayer {
 		return this.#receiver.failed ? 'failure' : 'success'
 	}
 
-	/** The peer's end, and everything before it, arrived. */
+	/** The peer's end, and everything before it, arrived and was read. */
 	get incomingDone(): boolean {
-		return this.#receiver.complete
+		return this.incomingEnd !== 'open'
 	}
 
-	/** Nobody reads any more: what comes is acknowledged, so that the peer can end, and thrown away. */
+	/**
+	 * Nobody reads any more: what comes is acknowledged, so that the peer can end, and thrown away.
+	 */
 	discardIncoming(now: Nanos): void {
 		this.#receiver.discard()
 		this.#acknowledge.opened(now)
@@ -158,6 +159,15 @@ export class Messenger implements MessageLayer {
 		return this.#sender.flight.rtt.smoothed
 	}
 
+	/** The newest round trip, and how many were measured: pings among them. */
+	get latestRtt(): Nanos {
+		return this.#sender.flight.rtt.latest
+	}
+
+	get rttSamples(): number {
+		return this.#sender.flight.samples
+	}
+
 	get blocksSent(): number {
 		return this.#sender.blocksSent
 	}
@@ -169,11 +179,6 @@ export class Messenger implements MessageLayer {
 	/** A round trip that the handshake has seen. */
 	seedRtt(rtt: Nanos, _now: Nanos): void {
 		this.#sender.flight.rtt.seed(rtt)
-	}
-
-	/** The server has answered: blocks of full length fit now. */
-	setBlockMax(blockMax: number): void {
-		this.#sender.blockMax = Math.min(blockMax, BLOCK_MAX)
 	}
 
 	ping(_now: Nanos): void {
@@ -203,6 +208,7 @@ export class Messenger implements MessageLayer {
 	}
 
 	transmit(p: Bytes, at: number, room: number, now: Nanos): number {
+		this.#sender.blockMax = room < MESSAGE_MAX ? INITIATE_BLOCK_MAX : BLOCK_MAX
 		let n = this.#sender.transmit(p, at, room, now)
 		if (n === 0) {
 			if (this.#acknowledge.dueAt > now) return 0

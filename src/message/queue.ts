@@ -102,20 +102,20 @@ export class MessageQueue implements MessageLayer {
 		this.#out.release()
 	}
 
-	/** What waits for the handler; bytes[address, address + stretch) of it lies in one piece. */
+	/** What waits for the handler; peekBytes[peekAt, peekAt + peekLength) of it lies in one piece. */
 	get readable(): number {
 		return this.#inEnd - this.#in.front
 	}
 
-	get bytes(): Bytes {
+	get peekBytes(): Bytes {
 		return this.#in.bytes
 	}
 
-	get address(): number {
+	get peekAt(): number {
 		return this.readable === 0 ? 0 : this.#in.address(this.#in.front)
 	}
 
-	get stretch(): number {
+	get peekLength(): number {
 		return Math.min(this.readable, this.#in.stretch(this.#in.front))
 	}
 

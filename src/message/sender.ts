@@ -6,8 +6,10 @@ import type { Bytes } from '../base/bytes.ts'
 import { Ring } from '../base/ring.ts'
 import { NEVER, type Nanos } from '../base/time.ts'
 import type { Controller } from './congestion/controller.ts'
-import { Flight, isLater } from './flight.ts'
-import { MESSAGE_HEAD_BYTES, messageBytes, messageBytesWithin, writeBlockHead } from './format.ts'
+import { Flight, isLater, PROBES } from './flight.ts'
+import {
+	BLOCK_MAX, MESSAGE_HEAD_BYTES, messageBytes, messageBytesWithin, writeBlockHead,
+} from './format.ts'
 import { Pacer } from './pacer.ts'
 
 /** What the reference's receiver keeps beyond what it has acknowledged. spec: 4.5 */
@@ -21,7 +23,7 @@ const PERSIST_MAX = 5
 export class Sender {
 	readonly flight: Flight
 	/** Data bytes of the largest block. */
-	blockMax: number
+	blockMax = BLOCK_MAX
 	/** Bytes below are acknowledged, and forgotten. */
 	acked = 0
 	/** Our end marker is acknowledged. */
@@ -53,14 +55,13 @@ export class Sender {
 	#persists = 0
 
 	constructor(
-		pieces: PiecePool, records: PiecePool, capacity: number, blockMax: number, control: Controller,
+		pieces: PiecePool, records: PiecePool, capacity: number, control: Controller,
 	) {
 		this.#control = control
 		this.#ring = new Ring(pieces, capacity)
 		this.#pacer = new Pacer(control)
 		this.#pacer.burstMax = REFERENCE_BURST
 		this.flight = new Flight(records, control)
-		this.blockMax = blockMax
 	}
 
 	/** Bytes that write would take now. */
@@ -175,7 +176,7 @@ export class Sender {
 	newPath(now: Nanos): void {
 		this.flight.forgetPath()
 		this.#control.onNewPath(now)
-		this.#pacer.at = 0
+		this.#pacer.reset()
 		this.#resumeAt = 0
 	}
 
@@ -195,10 +196,9 @@ export class Sender {
 		const { blocks, probes } = this.flight
 		this.flight.probes = probes - 1
 		if (blocks.count === 0) return 0
-		let r = blocks.record(blocks.first)
-		if (blocks.id(r) === this.flight.lastId && blocks.sentHead !== NONE) r = blocks.sentHead
-		// With one block there is one probe.
-		if (blocks.id(r) === this.flight.lastId && blocks.isProbed(r)) return 0
+		const first = blocks.record(blocks.first)
+		const r = probes === PROBES ? first : blocks.sentHead
+		if (probes < PROBES && (r === first || r === NONE)) return 0
 		return this.#transmitBlock(r, p, at, room, now)
 	}
 

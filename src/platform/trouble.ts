@@ -9,6 +9,7 @@ export const EXIT_TROUBLE = 111
 
 /** `new Trouble('bind', '0.0.0.0:53', 'address in use')`: unable to bind 0.0.0.0:53: address … */
 export class Trouble extends Error {
+	override readonly name = 'Trouble'
 	readonly object: string
 	/** The system's name for the cause (EADDRINUSE), when there is one. */
 	readonly code: string | undefined
@@ -28,6 +29,7 @@ export interface Place {
 }
 
 export class Usage extends Error {
+	override readonly name = 'Usage'
 	readonly place: Place
 
 	constructor(message: string, place: Place = {}) {

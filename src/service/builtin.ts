@@ -16,7 +16,7 @@ export class EchoService implements Service {
 	advance(now: Nanos): void {
 		const stream = this.#stream
 		while (stream.readable > 0) {
-			const n = stream.write(stream.bytes, stream.address, stream.stretch, now)
+			const n = stream.write(stream.peekBytes, stream.peekAt, stream.peekLength, now)
 			if (n === 0) return
 			stream.consume(n, now)
 		}
@@ -40,7 +40,7 @@ export class DiscardService implements Service {
 
 	advance(now: Nanos): void {
 		const stream = this.#stream
-		while (stream.readable > 0) stream.consume(stream.stretch, now)
+		while (stream.readable > 0) stream.consume(stream.peekLength, now)
 		if (stream.incomingEnd === 'open' || this.#ended) return
 		this.#ended = true
 		stream.end(now)

@@ -70,8 +70,9 @@ export class ProgramService implements Service {
 			this.#decide()
 		})
 		if (child.pid === undefined) return
+		const pipes: readonly (Readable | Writable | null | undefined)[] = child.stdio
 		const [sink, source] = this.#spec.kind === 'exec' ? [child.stdin, child.stdout]
-			: [child.stdio[HANDLER_IN], child.stdio[HANDLER_OUT]]
+			: [pipes[HANDLER_IN], pipes[HANDLER_OUT]]
 		assert(sink instanceof Writable && source instanceof Readable, 'its pipes were asked for')
 		this.#source = source
 		source.on('data', (chunk: Uint8Array) => this.#take(source, chunk))

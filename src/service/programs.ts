@@ -4,7 +4,7 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { MILLISECOND } from '../base/time.ts'
+import { MILLISECOND, type Nanos } from '../base/time.ts'
 import { PROGRAM_GRACE, PROGRAM_LINGER } from '../limits.ts'
 import { Trouble, causeOf } from '../platform/trouble.ts'
 import type { Peer } from './service.ts'
@@ -50,14 +50,18 @@ export class Programs {
 		else this.#ask(child)
 	}
 
-	/** Ends all of them; the process ends next. */
-	killAll(): void {
-		for (const child of [...this.#running.keys()]) {
-			signal(child, 'SIGTERM')
-			signal(child, 'SIGCONT')
-			clearTimeout(this.#running.get(child))
-			this.#running.delete(child)
-		}
+	/** Ends all of them: asks, and kills who is still there after the grace. */
+	async endAll(grace: Nanos): Promise<void> {
+		const children = [...this.#running.keys()]
+		if (children.length === 0) return
+		const gone = Promise.all(children.map((child) =>
+			new Promise<void>((resolve) => child.once('exit', () => resolve()))))
+		for (const child of children) signal(child, 'SIGTERM')
+		const timer = setTimeout(() => {
+			for (const child of this.#running.keys()) signal(child, 'SIGKILL')
+		}, grace / MILLISECOND)
+		await gone
+		clearTimeout(timer)
 	}
 
 	#ask(child: ChildProcess): void {

@@ -11,11 +11,11 @@ import { SERVICE_READ_BYTES } from '../limits.ts'
 export interface ByteStream {
 	/** How the peer ended its stream; all that came before may still wait in readable. */
 	readonly incomingEnd: 'open' | 'success' | 'failure'
-	/** Bytes that wait; bytes[address, address + stretch) are the first of them. */
+	/** Bytes that wait; peekBytes[peekAt, peekAt + peekLength) are the first of them. */
 	readonly readable: number
-	readonly bytes: Bytes
-	readonly address: number
-	readonly stretch: number
+	readonly peekBytes: Bytes
+	readonly peekAt: number
+	readonly peekLength: number
 	consume(n: number, now: Nanos): void
 	/** Takes from p[at, at + n) what finds room now; returns how many bytes. */
 	write(p: Bytes, at: number, n: number, now: Nanos): number
@@ -133,8 +133,8 @@ export class Pump {
 		const sink = this.#sink
 		if (sink === undefined || this.#incomingOver) return
 		while (this.#writing === 0 && stream.readable > 0) {
-			const n = stream.stretch
-			sink.write(stream.bytes.subarray(stream.address, stream.address + n), this.#written)
+			const n = stream.peekLength
+			sink.write(stream.peekBytes.subarray(stream.peekAt, stream.peekAt + n), this.#written)
 			if (this.#incomingOver) return
 			if (sink.writableLength === 0) stream.consume(n, now)
 			else this.#writing = n

@@ -3,14 +3,20 @@
 // counted. Add yours to TARGETS.
 
 import { same, type Bytes } from '../../src/base/bytes.ts'
+import { PiecePool } from '../../src/base/pieces.ts'
+import { RECORD_PIECE_BYTES } from '../../src/message/blocks.ts'
 import { classifyToClient, classifyToServer } from '../../src/wire/classify.ts'
 import { readServerName, writeServerName } from '../../src/wire/server-name.ts'
 import { bytes, recorded } from '../support/vectors.ts'
-import { referencePackets } from '../sim/fault.ts'
+import { referenceMessages, referencePackets } from '../sim/fault.ts'
 import type { Rng } from '../sim/rng.ts'
+import { makeMessenger, PIECE } from '../unit/message/pair.ts'
 
 /** Longer than any packet that a network delivers in one piece. */
 export const ROOM = 1500
+
+/** Inputs of one fuzzed connection. */
+const CONNECTION_INPUTS = 24
 
 export interface Target {
 	/** The layer and what it is: `make fuzz ARGS='… wire/'` runs those whose name begins so. */
@@ -79,6 +85,43 @@ const serverName: Target = {
 	},
 }
 
+const messenger: Target = {
+	name: 'message/messenger',
+	corpus: referenceMessages(),
+	start: (rng) => {
+		const pieces = new PiecePool(PIECE, 16)
+		const records = new PiecePool(RECORD_PIECE_BYTES, 64)
+		const options = { sendBytes: 65536, receiveBytes: 65536, pieces, records }
+		const out = new Uint8Array(1088)
+		let ours = makeMessenger(options, rng)
+		let inputs = 0
+		let now = 0
+		return (p, n) => {
+			// A connection that has heard the peer's end hears nothing else: begin again, often.
+			if (++inputs % CONNECTION_INPUTS === 0) {
+				ours.release()
+				expect(pieces.used + records.used === 0, 'a piece was not given back')
+				ours = makeMessenger(options, rng, now)
+			}
+			// What stands behind the boxes is never longer than a message; time goes on, unevenly.
+			const length = Math.min(n, 1088) & ~15
+			if (length === 0) return 'empty'
+			now += rng.below(20e6)
+			ours.write(p, 0, length, now)
+			ours.receive(p, 0, length, now)
+			if (now >= ours.wakeAt()) ours.wake(now)
+			let sent = 0
+			while (ours.transmit(out, 0, out.length, now) > 0) {
+				expect(++sent < 1000, 'it sends without end')
+			}
+			expect(!Number.isNaN(ours.wakeAt()), 'it does not know when to wake')
+			expect(ours.pending <= 65536 && ours.readable <= 65536, 'more than it may hold')
+			if (ours.read(out, 0, out.length, now) > 0) return 'read'
+			return sent > 0 ? 'answered' : 'silent'
+		}
+	},
+}
+
 function textOf(p: Bytes, n: number): string {
 	return String.fromCharCode(...p.subarray(0, n))
 }
@@ -92,4 +135,4 @@ export function expect(condition: boolean, otherwise: string): void {
 	if (!condition) throw new Error(otherwise)
 }
 
-export const TARGETS: readonly Target[] = [classify, serverName]
+export const TARGETS: readonly Target[] = [classify, serverName, messenger]

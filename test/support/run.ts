@@ -3,7 +3,7 @@
 // Usage: run.js [--table] [FILE-OR-FOLDER…]
 
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { TapReader, type Result } from './tap.ts'
@@ -81,7 +81,9 @@ function report(results: readonly Result[], seconds: number, table: boolean): nu
 	}
 	const passed = of('passed').length
 	console.log(`\n${results.length} tests in ${seconds.toFixed(1)} s`)
-	console.log(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`)
+	const summary = `${passed} passed, ${failed.length} failed, ${skipped.length} skipped`
+	console.log(summary)
+	writeFileSync('build/summary', `${summary}\n`)
 	return failed.length === 0 && passed > 0 ? 0 : 1
 }
 

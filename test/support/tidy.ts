@@ -2,7 +2,7 @@
 // test/tidy.test.ts brings the sources, and the bad samples that prove every rule.
 
 import { posix } from 'node:path'
-import { parseSync } from 'oxc-parser'
+import { parse } from '@babel/parser'
 
 export const FILE_LINES_MAX = 400
 export const FUNCTION_LINES_MAX = 70
@@ -64,8 +64,7 @@ export interface Import {
 }
 
 export function readSource(path: string, text: string): Source {
-	const { program, comments, errors } = parseSync(path, text)
-	if (errors.length > 0) throw new Error(`${path}: ${errors[0]!.message}`)
+	const { program, comments } = parseText(path, text)
 	const root = asNode(program)!
 	const imports: Import[] = []
 	walk(root, (node) => {
@@ -74,7 +73,18 @@ export function readSource(path: string, text: string): Source {
 		if (typeof from !== 'string') return
 		imports.push({ from, lazy: node.type === 'ImportExpression', start: node.start })
 	})
-	return { path, text, program: root, comments, imports }
+	const notes = (comments ?? []).map(({ value, start }) => ({ value, start: start ?? 0 }))
+	return { path, text, program: root, comments: notes, imports }
+}
+
+function parseText(path: string, text: string): ReturnType<typeof parse> {
+	try {
+		return parse(text, {
+			sourceType: 'module', createImportExpressions: true, plugins: ['typescript', 'estree'],
+		})
+	} catch (error) {
+		throw new Error(`${path} cannot be read: ${String(error)}`, { cause: error })
+	}
 }
 
 function asNode(value: unknown): Node | undefined {

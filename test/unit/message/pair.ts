@@ -112,7 +112,6 @@ export interface SideOptions {
 	receiveBytes?: number
 	pieces?: PiecePool
 	records?: PiecePool
-	blockMax?: number
 	granularity?: Nanos
 }
 
@@ -126,7 +125,6 @@ export function makeMessenger(o: SideOptions = {}, random: Random = new Seeded(1
 		control: o.control ?? (() => new Cubic()),
 		sendBytes: o.sendBytes ?? 1 << 20,
 		receiveBytes: o.receiveBytes ?? 1 << 20,
-		blockMax: o.blockMax ?? 1024,
 	}, now)
 }
 
