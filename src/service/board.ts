@@ -11,7 +11,7 @@ import { causeOf, Trouble, Usage } from '../platform/trouble.ts'
 import { OWN_KEYS, profileSchema, type Profile } from './board-schema.ts'
 import type { Limits } from './plan.ts'
 import { faultsOf, Refused, type Fault } from './refused.ts'
-import { readTomlFile, type TomlFile } from './toml-file.ts'
+import { isTable, readTomlFile, type TomlFile } from './toml-file.ts'
 import { judge, type Complaint, type Path } from './toml-schema.ts'
 
 export const DEFAULT_BOARD = 'host'
@@ -126,12 +126,29 @@ function findProfile(
 async function unknownBoard(
 	name: string, asked: string, child: TomlFile | undefined, folders: readonly string[],
 ): Promise<Usage> {
-	const names = boardNames(folders)
+	const names = chosenNames(folders, child !== undefined)
 	const near = nearest(name, names)
 	const cure = near === undefined ? `known: ${names.join(', ')}` : `did you mean '${near}'?`
 	const where = names.length === 0 ? `no profiles in ${folders.join(', ')}` : cure
 	if (child === undefined) return new UnknownBoard(`unknown board '${asked}'; ${where}`)
 	return await refusedAt(child, `inherits: no board profile '${name}'; ${where}`)
+}
+
+/** Names to propose; abstract ones only to those who inherit. */
+function chosenNames(folders: readonly string[], withAbstract: boolean): string[] {
+	return boardNames(folders).filter((name) => {
+		if (withAbstract) return true
+		const place = findProfile(name, folders, 0)
+		return place !== undefined && !/^abstract *= *true/m.test(readFileSync(place.file, 'utf8'))
+	})
+}
+
+/** For use, not only to look at. */
+export async function chooseBoard(name: string, folders: readonly string[]): Promise<Board> {
+	const board = await loadBoard(name, folders)
+	if (board.profile.abstract !== true) return board
+	const names = chosenNames(folders, false).join(', ')
+	throw new UnknownBoard(`'${name}' is no board, only what boards inherit; known: ${names}`)
 }
 
 /** So that a configuration can say in which line it names the board. */
@@ -188,10 +205,6 @@ function merge(
 		into[key] = table
 		merge(table, value, here, file, origins)
 	}
-}
-
-export function isTable(value: TomlValue | undefined): value is TomlTable {
-	return typeof value === 'object' && !Array.isArray(value) && !(value instanceof Date)
 }
 
 function limitsOf({ limits }: Profile): Limits {

@@ -11,9 +11,7 @@ import { writeServerName } from '../wire/server-name.ts'
 import { ramOf, type Machine } from './board.ts'
 import type { Config, ServerConfig } from './config.ts'
 import type { RawConfig, RawGateway } from './config-schema.ts'
-import {
-	isShortage, planOf, shortageText, type Extent,
-} from './plan.ts'
+import { isShortage, planOf, shortageText, type Extent } from './plan.ts'
 import { formatDuration, formatSize } from './quantities.ts'
 import type { Complaint, Path } from './toml-schema.ts'
 
@@ -110,12 +108,12 @@ function twins(
 	raw: RawConfig, i: number, before: number, where: string, extension: string,
 ): Complaint {
 	const given = raw.server?.[i]?.extension !== undefined
-	const what = extension === 'any' ? 'extension "any" only once on one address'
-		: `servers on one address need different extensions, and this one has ${extension}`
+	const what = /^[0-9a-f]{32}$/.test(extension) ? extension : `"${extension}"`
 	return {
 		path: given ? ['server', i, 'extension'] : ['server', i],
 		on: given ? 'value' : 'key',
-		message: `${what}, as the server in {other} on ${where}: give each its own extension or port`,
+		message: `extension: the server in {other} has ${what} on ${where} as well, and nothing else tells `
+			+ 'them apart: give each its own extension, or another port',
 		other: ['server', before],
 	}
 }

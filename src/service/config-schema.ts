@@ -50,10 +50,12 @@ const EXTENSION = 'expected 32 hexadecimal digits, "from-source" or "any"'
 const serverExtension = text('32 hexadecimal digits, "from-source" or "any"',
 	(given): Bytes | 'from-source' | 'any' | Wrong => {
 		if (given === 'from-source' || given === 'any') return given
-		if (/^[0-9a-fA-F]/.test(given)) return hex(given, EXTENSION_BYTES)
 		const near = nearest(given, ['from-source', 'any'])
-		const cure = near === undefined ? '' : `; did you mean "${near}"?`
-		return new Wrong(`${EXTENSION}; found ${found(given)}${cure}`)
+		if (near !== undefined) {
+			return new Wrong(`${EXTENSION}; found ${found(given)}; did you mean "${near}"?`)
+		}
+		if (/^[0-9a-fA-F]/.test(given)) return hex(given, EXTENSION_BYTES)
+		return new Wrong(`${EXTENSION}; found ${found(given)}`)
 	})
 
 const serverName = text('a server\'s name, as "ssh.home.example"', (given): string | Wrong => {
@@ -85,17 +87,21 @@ const service = v.pipe(
 		const spec = readService(given)
 		if (!isFault(spec)) return spec
 		const inside = typeof given === 'string' ? spec.at - 1 : -1
-		addIssue({ message: serviceMessage(given, spec.message), input: new Wrong('', inside) })
+		addIssue({ message: serviceFault(given, spec.message), input: new Wrong('', inside) })
 		return NEVER
 	}),
 )
 
-const KINDS = ['tcp', 'unix', 'exec', 'handler', 'console', 'echo', 'discard', 'welcome']
+const FORMS = ['tcp:HOST:PORT', 'unix:PATH', 'exec:COMMAND', 'handler:COMMAND', 'console', 'echo',
+	'discard', 'welcome']
 
-function serviceMessage(given: string | string[], message: string): string {
-	const kind = typeof given === 'string' ? given.split(':')[0]! : ''
-	const near = KINDS.includes(kind) ? undefined : nearest(kind, KINDS)
-	return near === undefined ? message : `${message}; did you mean '${near}'?`
+function serviceFault(given: string | string[], message: string): string {
+	const kinds = FORMS.map((form) => form.split(':')[0]!)
+	const kind = typeof given === 'string' ? given.split(':')[0]! : kinds[0]!
+	if (kinds.includes(kind)) return message
+	const near = nearest(kind, kinds)
+	const cure = near === undefined ? '' : `; did you mean '${near}'?`
+	return `expected ${FORMS.join(', ')}; found ${found(given)}${cure}`
 }
 
 const target = text('ADDR, ADDR:PORT, :PORT, [IPV6], [IPV6]:PORT or mac:aa:bb:cc:dd:ee:ff',

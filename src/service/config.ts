@@ -1,15 +1,14 @@
 // The configuration: from a file's text to what is to run, every value decided. What is wrong is said
 // with its place, all of it at once. spec: product.md 6
 
-import { dirname, join } from 'node:path'
-import { isAbsolute } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import type { Bytes } from '../base/bytes.ts'
 import type { Nanos } from '../base/time.ts'
 import type { LivenessLimits } from '../endpoint/liveness.ts'
 import type { FenceEntry } from '../gateway/fence.ts'
 import type { Target } from '../gateway/target.ts'
 import {
-	boardFolders, DEFAULT_BOARD, loadBoard, thisMachine, UnknownBoard, type Board, type Machine,
+	boardFolders, chooseBoard, DEFAULT_BOARD, thisMachine, UnknownBoard, type Board, type Machine,
 } from './board.ts'
 import { crossCheck } from './config-check.ts'
 import {
@@ -121,17 +120,17 @@ export async function configOf(toml: TomlFile, options: ConfigOptions = {}): Pro
 
 /** What runs without a file: the board's values, and no server yet. */
 export async function defaultConfig(options: ConfigOptions = {}): Promise<Config> {
-	const board = await loadBoard(options.board ?? DEFAULT_BOARD, boardFolders(options.boards))
+	const board = await chooseBoard(options.board ?? DEFAULT_BOARD, boardFolders(options.boards))
 	return build({ schema: 1 }, board, undefined)
 }
 
 async function boardOf(toml: TomlFile, raw: RawConfig, options: ConfigOptions): Promise<Board> {
 	const name = options.board ?? raw.board ?? DEFAULT_BOARD
 	try {
-		return await loadBoard(name, boardFolders(options.boards))
+		return await chooseBoard(name, boardFolders(options.boards))
 	} catch (error) {
 		if (!(error instanceof UnknownBoard) || options.board !== undefined) throw error
-		const complaint: Complaint = { path: ['board'], on: 'value', message: error.message }
+		const complaint: Complaint = { path: ['board'], on: 'value', message: `board: ${error.message}` }
 		throw await refuse(toml.file, toml.text, [complaint])
 	}
 }

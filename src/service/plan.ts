@@ -12,7 +12,7 @@ import { formatSize } from './quantities.ts'
 export interface Limits {
 	/** Connections of one process, on all its ports together. */
 	readonly connections: number
-	/** Bytes of everything that the program allocates for them. */
+	/** Bytes of everything that the program allocates for them; a gateway's tables come on top. */
 	readonly memory: number
 	readonly programs: number
 	readonly routes: number
@@ -38,7 +38,7 @@ export const ONE_SERVER: Extent = { servers: 1, listens: 1, gatewayPorts: 0 }
 
 export interface Plan {
 	readonly server: ServerLimits
-	/** Their sum is at most limits.memory. */
+	/** What is allocated at start, or at most reached; without the gateway within limits.memory. */
 	readonly terms: readonly Term[]
 	readonly totalBytes: number
 	/** What the process needs beside it: Node, the kernel. */
@@ -58,37 +58,34 @@ export interface Shortage {
 const PROMISED_PIECES = 2
 /** Blocks of 1,024 bytes fill a ring piece with half a record piece. */
 const RECORDS_PER_PIECE = 1 / 2
+const PAIR_BYTES = PIECE_BYTES + RECORDS_PER_PIECE * RECORD_BYTES
 /** A pool is one ArrayBuffer of at most 1 GiB. */
 const PIECES_MAX = 2 ** 30 / PIECE_BYTES
 
 /** Resident at start, measured: Node 20 with the bundle. */
 const NODE_BYTES = 60_000_000
 /** A row of the gateway's tables and its place in two indices. */
-const ROUTE_BYTES = 160
+const ROUTE_BYTES = 96
 const BUCKET_BYTES = 16
 const CHANGED_PORT_BYTES = 64
 
 export function planOf(limits: Limits, extent: Extent): Plan | Shortage {
-	const { connections } = limits
-	const fixed = [...termsWith(limits, extent, 0, 0).filter(isInside), ...gatewayTerms(limits, extent)]
-	const fixedBytes = sumOf(fixed) + connections * RECORD_BYTES
-	const pair = PIECE_BYTES + RECORDS_PER_PIECE * RECORD_BYTES
-	const fits = Math.floor((limits.memory - fixedBytes) / pair)
-	const pieces = extent.servers === 0 ? 1 : Math.min(PIECES_MAX, fits)
-	if (fits < PROMISED_PIECES * connections && extent.servers > 0) {
-		const each = PROMISED_PIECES * pair
-		const rows = sumOf(fixed) - sumOf(termsWith({ ...limits, connections: 0 }, extent, 0, 0)
-			.filter(isInside)) - sumOf(gatewayTerms(limits, extent))
-		const perConnection = each + RECORD_BYTES + rows / connections
-		const base = fixedBytes + connections * each - connections * perConnection
+	const { connections, memory } = limits
+	const fixed = sumOf(serverTerms(limits, extent, 0, 0).filter(isInside))
+	const promised = connections * (PROMISED_PIECES * PAIR_BYTES + RECORD_BYTES)
+	if (extent.servers > 0 && fixed + promised > memory) {
+		const base = sumOf(serverTerms({ ...limits, connections: 0 }, extent, 0, 0).filter(isInside))
+		const each = (fixed + promised - base) / connections
 		return {
-			needBytes: Math.ceil(fixedBytes + connections * each),
-			connectionsMax: Math.max(0, Math.floor((limits.memory - base) / perConnection)),
+			needBytes: fixed + promised,
+			connectionsMax: Math.max(0, Math.floor((memory - base) / each)),
 		}
 	}
+	const fits = Math.floor((memory - fixed - connections * RECORD_BYTES) / PAIR_BYTES)
+	const pieces = Math.min(PIECES_MAX, fits)
 	const records = Math.floor(pieces * RECORDS_PER_PIECE) + connections
-	const all = [...termsWith(limits, extent, pieces, records), ...gatewayTerms(limits, extent)]
-	const terms = all.filter(isInside)
+	const all = serverTerms(limits, extent, pieces, records)
+	const terms = [...all.filter(isInside), ...gatewayTerms(limits, extent)]
 	const outside = [...all.filter((term) => !isInside(term)), ...outsideTerms(limits, extent)]
 	return {
 		server: serverLimits(limits, pieces, records),
@@ -129,7 +126,7 @@ export function serverLimits(limits: Limits, pieces: number, records: number): S
 	}
 }
 
-function termsWith(limits: Limits, extent: Extent, pieces: number, records: number): Term[] {
+function serverTerms(limits: Limits, extent: Extent, pieces: number, records: number): Term[] {
 	if (extent.servers === 0) return []
 	const more = extent.listens - 1
 	return [

@@ -2,7 +2,7 @@
 // the place and a cure; what its values mean is for others.
 
 import { readFileSync, statSync } from 'node:fs'
-import { parse, TomlError, type TomlTable } from 'smol-toml'
+import { parse, TomlError, type TomlTable, type TomlValue } from 'smol-toml'
 import { Trouble, troubleOf } from '../platform/trouble.ts'
 import { lineOf, Refused } from './refused.ts'
 
@@ -88,4 +88,8 @@ function cureOf(error: TomlError, source: string): string {
 	const cure = CURES.find(([words]) => says.includes(words))?.[1]
 	if (source[error.column - 1] === '=' && says === 'invalid value') return 'one equals sign is enough'
 	return cure ?? `not TOML: ${says}`
+}
+
+export function isTable(value: TomlValue | undefined): value is TomlTable {
+	return typeof value === 'object' && !Array.isArray(value) && !(value instanceof Date)
 }

@@ -44,6 +44,11 @@ export class Places {
 		return this.#places.get(JSON.stringify(path))
 	}
 
+	/** All places, in the order of the text as far as tables go. */
+	entries(): [Path, Place][] {
+		return [...this.#places].map(([name, place]) => [JSON.parse(name), place])
+	}
+
 	/** The place of path, or of the nearest table that would hold it. */
 	near(path: Path): Place | undefined {
 		for (let n = path.length; n > 0; n--) {
@@ -59,6 +64,7 @@ export class Places {
 		if (place === undefined) return ''
 		const { comments } = this.#program
 		const beside = comments.find(({ loc }) => loc.start.line === place.whole.lastLine)
+			?? comments.find(({ loc }) => loc.start.line === place.key.line)
 		if (beside !== undefined) return beside.value.trim()
 		const lines: string[] = []
 		for (let line = place.whole.line - 1; line > 0; line--) {

@@ -1,8 +1,9 @@
 // The values that configurations and board profiles share, each with what is expected in its place.
 
 import * as v from 'valibot'
-import { fromHex } from '../base/hex.ts'
 import type { Bytes } from '../base/bytes.ts'
+import { fromHex } from '../base/hex.ts'
+import { nearest } from '../base/nearest.ts'
 import { parseSource } from '../platform/extension-source.ts'
 import { addressOf } from '../platform/udp.ts'
 import { found, list, text } from './toml-schema.ts'
@@ -45,10 +46,15 @@ export const networkInterface = text(INTERFACE, (given): string | Wrong => {
 	return valid ? given : new Wrong(`expected ${INTERFACE}; found ${found(given)}`)
 })
 
+const SOURCES = ['file', 'mac', 'serial-number', 'cmdline', 'dhcp', 'hex']
+
 export const source = text('file:PATH, mac:IFACE, serial-number, cmdline, dhcp:OPTION or hex:DIGITS',
 	(given): string | Wrong => {
 		const reader = parseSource(given)
-		return typeof reader === 'string' ? new Wrong(reader) : given
+		if (typeof reader !== 'string') return given
+		const kind = given.split(':')[0]!
+		const near = SOURCES.includes(kind) ? undefined : nearest(kind, SOURCES)
+		return new Wrong(near === undefined ? reader : `${reader}; did you mean '${near}'?`)
 	})
 
 /** n bytes; says where the first wrong character is. */
