@@ -41,6 +41,7 @@ export interface Settings {
 const ORIGIN_BYTES = 12
 
 export class Tables {
+	/** The public IPv4 address as a signed integer, as every address on the data path. */
 	readonly address: number
 	readonly ports: readonly number[]
 	readonly clientsPrefix: Bytes | undefined
@@ -62,7 +63,7 @@ export class Tables {
 
 	constructor(settings: Settings, random: Random) {
 		const key = (): number => randomBelow(random, 0x100000000)
-		this.address = settings.address >>> 0
+		this.address = settings.address | 0
 		this.ports = settings.ports
 		this.clientsPrefix = settings.clientsPrefix
 		this.forbidden = settings.forbidden
