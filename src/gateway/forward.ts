@@ -4,7 +4,7 @@
 import { readU16BE, writeU16BE, writeU32BE, type Bytes } from '../base/bytes.ts'
 import type { Nanos } from '../base/time.ts'
 import { makeDropCounts, type Drop, type DropCounts } from '../wire/drop.ts'
-import { PACKET_RECEIVER_EXTENSION } from '../wire/packets.ts'
+import { PACKET_RECEIVER_EXTENSION, PACKET_SENDER_EXTENSION } from '../wire/packets.ts'
 import { checkDatagram } from './datagram.ts'
 import {
 	fold, FRAGMENT_MASK, IPV4_BYTES, IPV4_DESTINATION, IPV4_FRAGMENT, IPV4_LENGTH, IPV4_PROTOCOL,
@@ -103,10 +103,11 @@ export class Forwarder {
 		switch (to.kind) {
 			case KIND_IPV4:
 				verdict.way = 'lan'
-				this.#learnPort(frame, to.address, port, now)
+				this.#learnPort(frame, port, now)
 				return rewrite(frame, IPV4_DESTINATION, to.address, UDP_DESTINATION, to.port, 1)
 			case KIND_OWN:
 				verdict.way = 'own'
+				this.#learnPort(frame, port, now)
 				return rewrite(frame, IPV4_DESTINATION, tables.address, UDP_DESTINATION, to.port, 0)
 			case KIND_MAC:
 				verdict.way = 'mac'
@@ -114,19 +115,20 @@ export class Forwarder {
 				return undefined
 			case KIND_IPV6:
 				verdict.way = 'lan'
-				this.#learnPort(frame, readAddress(to.place, 12), port, now)
+				this.#learnPort(frame, port, now)
 				return toIpv6(tables, frame, verdict)
 		}
 		return 'route'
 	}
 
-	/** server: the last 32 bits of its address are enough beside the client's address and port. */
-	#learnPort(frame: Frame, server: number, port: number, now: Nanos): void {
+	#learnPort(frame: Frame, port: number, now: Nanos): void {
 		const { bytes: p, at } = frame
 		const to = this.tables.to.port
 		if (to === 0 || to === port) return
+		const extension = at + IPV4_BYTES + UDP_BYTES + PACKET_RECEIVER_EXTENSION
 		const client = readAddress(p, at + IPV4_SOURCE)
-		this.tables.learnPort(client, readU16BE(p, at + IPV4_BYTES + UDP_SOURCE), server, to, port, now)
+		const clientPort = readU16BE(p, at + IPV4_BYTES + UDP_SOURCE)
+		this.tables.learnPort(p, extension, client, clientPort, port, now)
 	}
 
 	#fromLan(frame: Frame, now: Nanos): Drop | 'pass' | undefined {
@@ -150,7 +152,8 @@ export class Forwarder {
 		if (no !== undefined) return no
 		this.verdict.length = n
 		const clientPort = readU16BE(p, udp + UDP_DESTINATION)
-		const publicPort = tables.publicPort(client, clientPort, server, port, now)
+		const publicPort = tables.publicPort(p, udp + UDP_BYTES + PACKET_SENDER_EXTENSION,
+			client, clientPort, port, now)
 		return rewrite(frame, IPV4_SOURCE, tables.address, UDP_SOURCE, publicPort, 1)
 	}
 }

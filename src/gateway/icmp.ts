@@ -6,7 +6,7 @@ import { readU16BE, writeU16BE, writeU32BE } from '../base/bytes.ts'
 import type { Nanos } from '../base/time.ts'
 import type { Drop } from '../wire/drop.ts'
 import {
-	CLIENT_MAGIC, EXTENSION_BYTES, PACKET_SENDER_EXTENSION, SERVER_MAGIC,
+	CLIENT_MAGIC, EXTENSION_BYTES, PACKET_RECEIVER_EXTENSION, PACKET_SENDER_EXTENSION, SERVER_MAGIC,
 } from '../wire/packets.ts'
 import { startsWith } from './datagram.ts'
 import type { Verdict } from './forward.ts'
@@ -83,7 +83,10 @@ export function errorFromLan(
 		?? (tables.icmp.take(0, now) ? undefined : 'rate')
 	if (no !== undefined) return no
 	const clientPort = readU16BE(p, at + QUOTED_UDP + UDP_SOURCE)
-	const publicPort = tables.publicPort(client, clientPort, server, port, now)
+	// What we sent inward carries the server's extension as the receiver's.
+	const extension = at + QUOTED_DATAGRAM + PACKET_RECEIVER_EXTENSION
+	const whole = at + n >= extension + EXTENSION_BYTES
+	const publicPort = tables.publicPort(p, whole ? extension : -1, client, clientPort, port, now)
 	requote(frame, IPV4_DESTINATION, tables.address, UDP_DESTINATION, publicPort)
 	finish(frame, IPV4_SOURCE, tables.address, n)
 	verdict.length = n

@@ -6,6 +6,7 @@ import { copy, readU16BE, same, writeU16BE, writeU32BE } from '../base/bytes.ts'
 import type { Nanos } from '../base/time.ts'
 import type { Drop } from '../wire/drop.ts'
 import { IPV6_BYTES } from '../wire/ip.ts'
+import { PACKET_SENDER_EXTENSION } from '../wire/packets.ts'
 import { checkDatagram } from './datagram.ts'
 import type { Verdict } from './forward.ts'
 import {
@@ -72,8 +73,8 @@ export function fromIpv6(
 	let total = udpSum(frame, udp, n, pseudoSum(frame, at + IPV6_SOURCE, 2 * IPV6_BYTES, n))
 	if (total === SUM_WRONG || total === SUM_NONE) return 'checksum'
 	const clientPort = readU16BE(p, udp + UDP_DESTINATION)
-	const server = readAddress(p, at + IPV6_SOURCE + CLIENTS_PREFIX_BYTES)
-	const publicPort = tables.publicPort(client, clientPort, server, port, now)
+	const publicPort = tables.publicPort(p, udp + UDP_BYTES + PACKET_SENDER_EXTENSION, client,
+		clientPort, port, now)
 	const old = frame.halves[(udp + UDP_SOURCE) >> 1]!
 	total = fold(total + (~old & 0xffff) + wireOrder(publicPort))
 	writeU16BE(p, udp + UDP_SOURCE, publicPort)

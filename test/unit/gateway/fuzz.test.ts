@@ -27,14 +27,18 @@ test('a decision allocates nothing', (t) => {
 				}
 			}
 		}
-		rounds(6000)
-		gc()
-		const before = process.memoryUsage().heapUsed
-		rounds(2000)
-		const bytes = (process.memoryUsage().heapUsed - before) / (2000 * seeds.length)
+		// The least of several: the compiler's own work shows up in the others.
+		let bytes = Infinity
+		for (let round = 0; round < 8 && bytes >= 0.5; round++) {
+			rounds(2000)
+			gc()
+			const before = process.memoryUsage().heapUsed
+			rounds(2000)
+			bytes = Math.min(bytes, (process.memoryUsage().heapUsed - before) / (2000 * seeds.length))
+		}
 		t.log(`${bytes.toFixed(3)} bytes a packet, ${sealed ? 'sealed' : 'encoded'}`)
-		// What remains is the measurement itself.
-		t.true(bytes < 1, `${bytes} bytes a packet`)
+		// What remains is the measurement itself: a single number boxed would be 16 bytes.
+		t.true(bytes < 0.5, `${bytes} bytes a packet`)
 	}
 	return undefined
 })
