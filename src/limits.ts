@@ -1,12 +1,18 @@
-// Every bound of the program, one sentence each, with its default. Board profiles and flags override
-// what an owner may want to change; the rest is fixed here.
+// Every bound of the program, one sentence each, with its default. Board profiles and flags
+// override what an owner may want to change; the rest is fixed here.
 
 import { SECOND, type Nanos } from './base/time.ts'
 
 /** Connections that one server process holds at once, TIME-WAIT included. */
 export const CONNECTIONS_MAX = 1024
-/** Of those, how many may be between their Initiate and the first byte their service wrote or read. */
+/** Servers, each with its own keys and extension, on one port. */
 export const SERVERS_MAX = 64
+/** Packets of connections after which one waiting Hello is answered although there are more. */
+export const HELLO_TURN = 256
+/** Hellos that wait for their Cookie; each waits with its 224 bytes. */
+export const HELLO_QUEUE_MAX = 256
+/** Packets that one connection sends before the next has its turn. */
+export const SEND_TURN = 16
 /** Names of one server. */
 export const NAMES_MAX = 65_536
 
@@ -25,10 +31,14 @@ export const DRAIN: Nanos = 10 * SECOND
 export const MINUTE: Nanos = 60 * SECOND
 /** Age at which a client stops trusting its cookie and starts anew: the server promises 60 s. */
 export const COOKIE_AGE: Nanos = 50 * SECOND
-/** Finished connections remembered for each minute key, so that a recorded Initiate opens nothing. */
+/**
+ * Finished connections remembered for each minute key, so that a recorded Initiate opens nothing.
+ */
 export const FINISHED_MAX = 16_384
 
-/** Packet nonces remembered behind the highest: reordered packets are not lost, replays never pass. */
+/**
+ * Packet nonces remembered behind the highest: reordered packets are not lost, replays never pass.
+ */
 export const NONCE_WINDOW = 2048
 
 /** Hosts that one address may name; more are an error, not a surprise. */
@@ -43,6 +53,20 @@ export const CANDIDATE_LIFE: Nanos = 5 * SECOND
 /** Bytes sent to an unconfirmed address for each byte received from there. */
 export const CANDIDATE_AMPLIFICATION = 3
 
+/** Bytes that one read of a service's socket takes at most. */
+export const SERVICE_READ_BYTES = 65_536
+/** How long a service may take to accept our connection. */
+export const SERVICE_CONNECT: Nanos = 20 * SECOND
+/** A program whose connection is done may go on for so long before it is asked to end. */
+export const PROGRAM_LINGER: Nanos = 10 * SECOND
+/** A program that was asked to end is killed when it is still there after this. */
+export const PROGRAM_GRACE: Nanos = 5 * SECOND
+/** A program that closed its output may take so long to exit before its end counts as success. */
+export const PROGRAM_EXIT: Nanos = 0.1 * SECOND
+/** What others hold of a failed program's output is waited for while it brings bytes this often. */
+export const PROGRAM_TAIL: Nanos = SECOND
+/** The head of a request to the welcome page. */
+export const WELCOME_HEAD_BYTES = 8192
 /** Routes that one gateway holds. */
 export const ROUTES_MAX = 1 << 20
 /** Flows of a gateway with several public ports whose port is changed on the way in. */

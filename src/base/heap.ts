@@ -1,5 +1,5 @@
-// A timer heap of fixed capacity: which of the rows 0 … capacity - 1 wakes next. Every row has at most
-// one time; setting it moves it. Nothing is allocated after construction.
+// A timer heap of fixed capacity: which of the rows 0 … capacity - 1 wakes next. Every row has at
+// most one time; setting it moves it. Nothing is allocated after construction.
 
 import { NEVER, type Nanos } from './time.ts'
 

@@ -1,5 +1,5 @@
-// A queue of rows 0 … capacity - 1 in which each stands at most once: who has something to send, who
-// has something to tell. First in, first out; nothing is allocated after construction.
+// A queue of rows 0 … capacity - 1 in which each stands at most once: who has something to send,
+// who has something to tell. First in, first out; nothing is allocated after construction.
 
 export class RowQueue {
 	readonly #rows: Int32Array

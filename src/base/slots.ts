@@ -1,5 +1,5 @@
-// Packet slots: a fixed pool of equal buffers, made once. Whoever acquires a slot releases it in the
-// same function, or hands it over once and says so.
+// Packet slots: a fixed pool of equal buffers, made once. Whoever acquires a slot releases it in
+// the same function, or hands it over once and says so.
 
 import { assert } from './assert.ts'
 import type { Bytes } from './bytes.ts'

@@ -1,5 +1,6 @@
-// The portable Box: tweetnacl, in place. Its secretbox wants 32 zero bytes before the plaintext, which
-// would lie over header and nonce: those bytes are kept aside while its stream runs over them.
+// The portable Box: tweetnacl, in place. Its secretbox wants 32 zero bytes before the plaintext,
+// which would lie over header and nonce: those bytes are kept aside while its stream runs over
+// them.
 
 import nacl from 'tweetnacl'
 import { copy, fill, type Bytes } from '../base/bytes.ts'
@@ -7,7 +8,9 @@ import type { Random } from '../base/random.ts'
 import { BOX_OVERHEAD, KEY_BYTES, type Box } from './box.ts'
 import { lowlevel } from './lowlevel.ts'
 
-/** X25519: our secret, their public key → the agreement; undefined when the library refuses the key. */
+/**
+ * X25519: our secret, their public key → the agreement; undefined when the library refuses the key.
+ */
 export type Agree = (secret: Bytes, theirs: Bytes) => Bytes | undefined
 
 const BASE_POINT = new Uint8Array(KEY_BYTES)

@@ -1,5 +1,5 @@
-// Connections by C', the client's short-term key: one look-up for each packet. Open addressing under a
-// keyed hash, since strangers choose the keys; fixed memory, at most half full.
+// Connections by C', the client's short-term key: one look-up for each packet. Open addressing
+// under a keyed hash, since strangers choose the keys; fixed memory, at most half full.
 
 import { copy, same, type Bytes } from '../base/bytes.ts'
 import { halfSipHash13 } from '../base/hash.ts'

@@ -1,5 +1,5 @@
-// The keys that seal cookies: the present one and the one before. They live on the monotonic clock and
-// turn over early when the memory of finished connections is full. spec: protocol.md 1.9, 9.1
+// The keys that seal cookies: the present one and the one before. They live on the monotonic clock
+// and turn over early when the memory of finished connections is full. spec: protocol.md 1.9, 9.1
 
 import type { Bytes } from '../base/bytes.ts'
 import type { Random } from '../base/random.ts'

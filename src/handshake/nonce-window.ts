@@ -1,5 +1,5 @@
-// Which packet nonces of one direction were seen: the highest, and a bitmap of the NONCE_WINDOW before
-// it. Late packets are welcome, replays and the too old are not. spec: protocol.md 2.7
+// Which packet nonces of one direction were seen: the highest, and a bitmap of the NONCE_WINDOW
+// before it. Late packets are welcome, replays and the too old are not. spec: protocol.md 2.7
 
 import type { Bytes } from '../base/bytes.ts'
 import { readU32 } from '../base/bytes.ts'
@@ -16,7 +16,9 @@ export class NonceWindow {
 	/** Bit n & 31 of word (n / 32) mod WORDS: nonce n was accepted. Only the window's bits count. */
 	readonly #seen = new Uint32Array(WORDS)
 
-	/** What is wrong with the nonce at p[at]; undefined: it may be accepted once its box has opened. */
+	/**
+	 * What is wrong with the nonce at p[at]; undefined: it may be accepted once its box has opened.
+	 */
 	check(p: Bytes, at: number): Drop | undefined {
 		if (!this.#any) return undefined
 		const ahead = this.#ahead(p, at)

@@ -1,17 +1,20 @@
-// Where a server's client is: its address, port and extension, and by which of ours it came. A verified
-// packet from elsewhere makes that place a candidate; only an acknowledgment of our probe, coming from
-// there, moves the connection. spec: addressing page, Mobile clients; protocol.md 3.3
+// Where a server's client is: its address, port and extension, and by which of ours it came. A
+// verified packet from elsewhere makes that place a candidate; only an acknowledgment of our probe,
+// coming from there, moves the connection. spec: addressing page, Mobile clients; protocol.md 3.3
 
 import { copy, same, type Bytes } from '../base/bytes.ts'
 import type { Slot } from '../base/slots.ts'
 import { MILLISECOND, NEVER, type Nanos } from '../base/time.ts'
 import { CANDIDATE_AMPLIFICATION, CANDIDATE_LIFE } from '../limits.ts'
 import {
-	EXTENSION_BYTES, PACKET_RECEIVER_EXTENSION, PACKET_SENDER_EXTENSION, TO_CLIENT_MAX,
+	EXTENSION_BYTES, MESSAGE_MAX, MESSAGE_MIN, PACKET_RECEIVER_EXTENSION, PACKET_SENDER_EXTENSION,
+	SERVER_MESSAGE_BOX,
 } from '../wire/packets.ts'
 
 /** The least time between two probes to one candidate. */
 const PROBE_INTERVAL: Nanos = 25 * MILLISECOND
+/** A probe must hold an acknowledgment and an empty block in any implementation's size. */
+const PROBE_ROOM_MIN = 192
 /** Probes whose acknowledgment still counts. */
 const PROBES = 16
 
@@ -89,13 +92,16 @@ export class Path {
 		if (now >= this.#expiresAt) this.#forget()
 	}
 
-	/** True: the next packet should be a probe, sent to the candidate. */
-	probeDue(now: Nanos): boolean {
-		if (now < this.#probeAt) return false
-		const allowed = CANDIDATE_AMPLIFICATION * this.#receivedBytes
-		if (this.#sentBytes + TO_CLIENT_MAX <= allowed) return true
-		this.#probeAt = NEVER
-		return false
+	/**
+	 * The room for a message in the probe that is due to the candidate; 0: none is due or allowed.
+	 */
+	probeRoom(now: Nanos): number {
+		if (now < this.#probeAt) return 0
+		const allowed = CANDIDATE_AMPLIFICATION * this.#receivedBytes - this.#sentBytes
+		const room = Math.min(MESSAGE_MAX, allowed - SERVER_MESSAGE_BOX)
+		if (room >= PROBE_ROOM_MIN) return room - room % MESSAGE_MIN
+		this.#probeAt = NEVER // until more is received from there
+		return 0
 	}
 
 	/** A probe of so many bytes with this message ID went to the candidate. */

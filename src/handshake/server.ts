@@ -1,5 +1,6 @@
-// The server's side of the handshake for one long-term key. A Hello is answered by a pure function of
-// packet and keys: nothing is kept until an Initiate proves everything. spec: protocol.md 1.1-1.4, 2.1
+// The server's side of the handshake for one long-term key. A Hello is answered by a pure function
+// of packet and keys: nothing is kept until an Initiate proves everything. spec: protocol.md
+// 1.1-1.4, 2.1
 
 import { copy, fill, same, type Bytes } from '../base/bytes.ts'
 import { toHex } from '../base/hex.ts'

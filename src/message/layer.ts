@@ -4,13 +4,24 @@
 import type { Bytes } from '../base/bytes.ts'
 import type { Nanos } from '../base/time.ts'
 
-/** spec: protocol.md 4.1, 4.3: every message is a multiple of 16 bytes within these bounds. */
-export const MESSAGE_UNIT = 16
-export const MESSAGE_MAX = 1088
-export const INITIATE_MESSAGE_MAX = 640
-
 export interface MessageLayer {
-	/** Takes the opened message p[at, at + n); bytes are borrowed for this call. Never throws on input. */
+	/**
+	 * The ID of the message that transmit or transmitProbe wrote last, 0 for a pure acknowledgment.
+	 */
+	readonly lastSentId: number
+	/** The ID that the message received last acknowledges, 0 for none. */
+	readonly lastAckId: number
+	/** Our end was acknowledged: nothing is left to send but repeated acknowledgments. */
+	readonly outgoingDone: boolean
+	/** Their end came, and all before it was read: nothing is left to expect but repetitions. */
+	readonly incomingDone: boolean
+	/** Stream bytes moved in both directions so far. */
+	readonly movedBytes: number
+
+	/**
+	 * Takes the opened message p[at, at + n); bytes are borrowed for this call. Never throws on
+	 * input.
+	 */
 	receive(p: Bytes, at: number, n: number, now: Nanos): void
 
 	/**
@@ -18,6 +29,18 @@ export interface MessageLayer {
 	 * every byte of it. Returns its length, a multiple of 16; 0: nothing to send now.
 	 */
 	transmit(p: Bytes, at: number, room: number, now: Nanos): number
+
+	/** Like transmit, but always with a message ID, so that its receiver must answer it. */
+	transmitProbe(p: Bytes, at: number, room: number, now: Nanos): number
+
+	/** Asks the peer for an answer: the next transmit carries a message ID. */
+	ping(now: Nanos): void
+
+	/** A first round trip, measured by the handshake, before any of the layer's own. */
+	seedRtt(rtt: Nanos, now: Nanos): void
+
+	/** The peer is reached by another path now: what was learnt of the old one does not hold. */
+	newPath(now: Nanos): void
 
 	/** When wake or transmit will next have something to do without input. */
 	wakeAt(): Nanos

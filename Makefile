@@ -1,0 +1,54 @@
+# Curvegate: everything that a person, a script or a reviewer types. `make` alone lists it.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+FILES ?=
+ARGS ?=
+
+OUT := build/out
+TSC := node_modules/.bin/tsc -p .
+
+.PHONY: help build check test run interop sim fuzz bench clean compile
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: compile ## the executable bundle build/curvegate
+	@node $(OUT)/scripts/bundle.js
+
+check: compile ## types, layers, sizes, bans
+	@node $(OUT)/test/support/run.js test/tidy.test.ts
+
+test: build build/packages ## every test, check among them (FILES='test/unit/…': only those)
+	@node $(OUT)/test/support/run.js $(FILES)
+
+interop: build build/packages ## cases × {our client, our server} against NaCl's own tools
+	@node $(OUT)/test/support/run.js --table test/interop
+
+run: build ## a server on 127.0.0.1:4000 with a page to look at; keys under .curvegate/
+	@exec build/curvegate server $(ARGS)
+
+sim: compile ## the simulated network: throughput per loss × round-trip time
+	@node $(OUT)/test/sim/main.js $(ARGS)
+
+fuzz: compile ## random input for every receiver, from a printed seed
+	@node $(OUT)/test/fuzz/main.js $(ARGS)
+
+bench: build build/packages ## speed and memory on this machine, beside the reference
+	@node --expose-gc $(OUT)/test/bench/main.js $(ARGS)
+
+clean: ## removes what the other targets made (keys in .curvegate/ and node_modules stay)
+	rm -rf build
+
+compile: node_modules/.package-lock.json
+	@$(TSC)
+
+# npm writes this file last; a newer lock file means that the modules are out of date.
+node_modules/.package-lock.json: package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+# What the tests need beside Node. Without it they skip, and say so.
+build/packages: scripts/packages.sh
+	@sh scripts/packages.sh
+	@mkdir -p build && touch $@

@@ -1,0 +1,76 @@
+// Every command of curvegate, in the order of the help. A new one is an entry here and a file.
+
+import type { Command, Option } from './command.ts'
+
+const JSON_OPTION: Option = { name: 'json', summary: 'prints one JSON object' }
+
+export const COMMANDS: readonly Command[] = [
+	{
+		name: 'keygen',
+		takes: ['DIR'],
+		summary: 'makes a long-term key directory, prints its public key',
+		options: [JSON_OPTION],
+		examples: ['curvegate keygen /var/lib/curvegate/keys'],
+		load: () => import('./keygen.ts'),
+	},
+	{
+		name: 'pubkey',
+		takes: ['DIR'],
+		summary: 'prints the public key of a key directory',
+		options: [JSON_OPTION],
+		load: () => import('./pubkey.ts'),
+	},
+	{
+		name: 'server',
+		takes: [],
+		summary: 'serves names over CurveCP; without options, a page for newcomers on 127.0.0.1:4000',
+		options: [
+			{ name: 'keys', value: 'DIR',
+				summary: 'the long-term key directory; .curvegate/keys, made when absent' },
+			{ name: 'listen', value: 'IP:PORT', summary: '127.0.0.1:4000 when absent' },
+			{ name: 'extension', value: 'HEX|any',
+				summary: '32 hexadecimal digits; /etc/curvecpextension when absent' },
+			{ name: 'serve', value: 'NAME=SERVICE', many: true,
+				summary: 'a name and what it serves: tcp:HOST:PORT, unix:PATH, exec:COMMAND, '
+					+ 'handler:COMMAND, echo, discard or welcome' },
+			{ name: 'user', value: 'NAME', summary: 'becomes this user once the port is bound' },
+			{ name: 'plan', summary: 'prints the memory budget and ends' },
+			JSON_OPTION,
+		],
+		examples: [
+			'curvegate server --keys keys --listen 0.0.0.0:4000 --serve ssh.example=tcp:127.0.0.1:22',
+			'curvegate server --serve date.example=\'exec:date -u\'',
+		],
+		load: () => import('./server.ts'),
+	},
+	{
+		name: 'address make',
+		takes: [],
+		summary: 'builds the address of a server, to give to its users',
+		options: [
+			{ name: 'keys', value: 'DIR', summary: 'the server\'s key directory' },
+			{ name: 'host', value: 'HOST', many: true,
+				summary: 'IPv4 address or DNS name; several are backup servers' },
+			{ name: 'port', value: 'PORT', summary: 'UDP port, 4000 when absent' },
+			{ name: 'name', value: 'NAME', summary: 'the server\'s name, the first HOST when absent' },
+			{ name: 'extension', value: 'HEX', summary: '32 hexadecimal digits, zero when absent' },
+			JSON_OPTION,
+		],
+		examples: ['curvegate address make --keys keys --host home.example --name ssh.home.example'],
+		load: () => import('./address-make.ts'),
+	},
+	{
+		name: 'address show',
+		takes: ['ADDRESS'],
+		summary: 'explains an address; DNS records, ssh and curl lines to paste',
+		options: [JSON_OPTION],
+		load: () => import('./address-show.ts'),
+	},
+	{
+		name: 'address qr',
+		takes: ['ADDRESS'],
+		summary: 'draws an address for a telephone to read',
+		options: [{ name: 'invert', summary: 'for a terminal with dark letters on light ground' }],
+		load: () => import('./address-qr.ts'),
+	},
+]

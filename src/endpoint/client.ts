@@ -1,0 +1,284 @@
+// One connection as its client holds it: the race for a Cookie, the handshake, and then one session
+// with one server. A try whose cookie has aged is followed by a new one under a new C'. spec:
+// 2.3-2.6
+
+import { same, type Bytes } from '../base/bytes.ts'
+import type { Random } from '../base/random.ts'
+import type { Slot } from '../base/slots.ts'
+import { NEVER, type Nanos } from '../base/time.ts'
+import type { Box } from '../crypto/box.ts'
+import { ClientHandshake, type ClientIdentity } from '../handshake/client.ts'
+import { COOKIE_AGE, TIME_WAIT } from '../limits.ts'
+import type { MessageLayer } from '../message/layer.ts'
+import { classifyToClient } from '../wire/classify.ts'
+import { makeDropCounts, type Drop } from '../wire/drop.ts'
+import {
+	EXTENSION_BYTES, INITIATE_MESSAGE_MAX, MESSAGE_MAX, PACKET_RECEIVER_EXTENSION,
+	PACKET_SENDER_EXTENSION, SERVER_MESSAGE_BOX,
+} from '../wire/packets.ts'
+import type { Ending } from './connection.ts'
+import { Liveness, type LivenessLimits } from './liveness.ts'
+import type { OwnExtension } from './own-extension.ts'
+import { Race, type Host } from './race.ts'
+
+export interface ClientOptions {
+	box: Box
+	random: Random
+	identity: ClientIdentity
+	/** In the order in which they are to be tried; at least one. */
+	hosts: readonly Host[]
+	serverExtension: Bytes
+	ownExtension: OwnExtension
+	layer: MessageLayer
+	liveness: LivenessLimits
+	connectTimeout: Nanos
+	now: Nanos
+}
+
+type State =
+	| { kind: 'racing', race: Race }
+	| { kind: 'initiateSent', renewAt: Nanos }
+	| { kind: 'established' }
+	| { kind: 'timeWait', forgetAt: Nanos }
+	| { kind: 'closed' }
+
+export class ClientEndpoint {
+	readonly drops = makeDropCounts()
+	readonly layer: MessageLayer
+	readonly hosts: readonly Host[]
+	ending: Ending | undefined
+	/** The host that answered; -1 while racing. */
+	winner = -1
+	/** How long the winner took from its first packet of this try to its Cookie. */
+	handshakeNanos: Nanos = 0
+	/** Tries so far, each under its own C'. */
+	tries = 0
+	readonly #o: ClientOptions
+	readonly #giveUpAt: Nanos
+	readonly #liveness: Liveness
+	/** When each host had its first Hello of this try; NEVER: it had none. */
+	readonly #helloAt: Nanos[]
+	#handshake: ClientHandshake
+	#state: State
+	/** Where packets go: the winner, or wherever the server has moved to since. */
+	#address = 0
+	#port = 0
+	#changed = false
+
+	constructor(o: ClientOptions) {
+		this.#o = o
+		this.hosts = o.hosts
+		this.layer = o.layer
+		this.#giveUpAt = o.now + o.connectTimeout
+		this.#liveness = new Liveness(o.liveness, o.now)
+		this.#helloAt = o.hosts.map(() => NEVER)
+		this.#handshake = new ClientHandshake(o.box, o.random, o.identity)
+		this.#state = this.#begin(o.now)
+	}
+
+	get state(): State['kind'] {
+		return this.#state.kind
+	}
+
+	get race(): Race | undefined {
+		return this.#state.kind === 'racing' ? this.#state.race : undefined
+	}
+
+	receive(slot: Slot, now: Nanos): Drop | undefined {
+		const drop = this.#receive(slot, now)
+		if (drop !== undefined) this.drops[drop]++
+		return drop
+	}
+
+	/** Fills out with the next packet; out.local: which host it is for, from 1 on. */
+	transmit(out: Slot, now: Nanos): boolean {
+		switch (this.#state.kind) {
+			case 'racing': return this.#writeHello(this.#state.race, out, now)
+			case 'initiateSent':
+			case 'established':
+			case 'timeWait': return this.#writeMessage(out, now)
+			case 'closed': return false
+		}
+	}
+
+	wakeAt(): Nanos {
+		const state = this.#state
+		switch (state.kind) {
+			case 'racing': return Math.min(state.race.wakeAt(), this.#giveUpAt)
+			case 'initiateSent': return Math.min(this.layer.wakeAt(), state.renewAt, this.#giveUpAt)
+			case 'established': return Math.min(this.layer.wakeAt(), this.#liveness.wakeAt())
+			case 'timeWait': return Math.min(this.layer.wakeAt(), state.forgetAt)
+			case 'closed': return NEVER
+		}
+	}
+
+	wake(now: Nanos): void {
+		const state = this.#state
+		switch (state.kind) {
+			case 'racing':
+				if (now >= this.#giveUpAt) this.#end('timeout')
+				return
+			case 'initiateSent':
+				this.layer.wake(now)
+				if (now >= this.#giveUpAt) this.#end('timeout')
+				else if (now >= state.renewAt) this.#renew(now)
+				return
+			case 'established':
+				this.layer.wake(now)
+				this.#live(now)
+				return
+			case 'timeWait':
+				this.layer.wake(now)
+				if (now >= state.forgetAt) this.#end('done')
+				return
+			case 'closed': return
+		}
+	}
+
+	/** True once after each change: established, readable, writable, over. */
+	event(): boolean {
+		const changed = this.#changed
+		this.#changed = false
+		return changed
+	}
+
+	/** The program has read, written, ended or closed. */
+	touch(now: Nanos): void {
+		this.#settle(now)
+	}
+
+	/** The network says that a host cannot be reached; it is a hint, and cancels nothing. */
+	unreachable(host: number, now: Nanos): void {
+		if (this.#state.kind === 'racing') this.#state.race.unreachable(host, now)
+	}
+
+	/** Our own address has changed, or may have: the server must hear of it. */
+	moved(now: Nanos): void {
+		if (this.#state.kind === 'established') this.layer.ping(now)
+	}
+
+	close(_now: Nanos): void {
+		this.#end('aborted')
+	}
+
+	#receive(slot: Slot, now: Nanos): Drop | undefined {
+		const p = slot.bytes
+		const kind = classifyToClient(p, slot.length)
+		if (kind !== 'cookie' && kind !== 'serverMessage') return kind
+		const { ownExtension, serverExtension } = this.#o
+		if (!ownExtension.accepts(p, PACKET_RECEIVER_EXTENSION, now)) return 'extension'
+		if (!same(p, PACKET_SENDER_EXTENSION, serverExtension, 0, EXTENSION_BYTES)) return 'extension'
+		return kind === 'cookie' ? this.#readCookie(slot, now) : this.#readMessage(slot, now)
+	}
+
+	#readCookie(slot: Slot, now: Nanos): Drop | undefined {
+		if (this.#state.kind !== 'racing') return 'cookie'
+		const host = this.#hostOf(slot)
+		if (host < 0) return 'connection'
+		const drop = this.#handshake.readCookie(slot.bytes)
+		if (drop !== undefined) return drop
+		this.winner = host
+		this.#address = slot.address
+		this.#port = slot.port
+		this.handshakeNanos = now - this.#helloAt[host]!
+		this.#state = { kind: 'initiateSent', renewAt: now + COOKIE_AGE }
+		this.layer.seedRtt(this.handshakeNanos, now)
+		// The server may speak only when it was spoken to; data that waits says as much.
+		this.layer.ping(now)
+		this.#changed = true
+		return undefined
+	}
+
+	#readMessage(slot: Slot, now: Nanos): Drop | undefined {
+		if (this.#state.kind === 'racing' || this.#state.kind === 'closed') return 'connection'
+		if (this.#state.kind === 'initiateSent'
+			&& (slot.address !== this.#address || slot.port !== this.#port)) return 'connection'
+		const drop = this.#handshake.openMessage(slot.bytes, slot.length)
+		if (drop !== undefined) return drop
+		if (this.#state.kind === 'initiateSent') this.#state = { kind: 'established' }
+		if (this.#handshake.session!.newest) {
+			this.#address = slot.address
+			this.#port = slot.port
+		}
+		this.layer.receive(slot.bytes, SERVER_MESSAGE_BOX, slot.length - SERVER_MESSAGE_BOX, now)
+		this.#liveness.heard(this.layer.movedBytes, now)
+		this.#settle(now)
+		this.#changed = true
+		return undefined
+	}
+
+	#hostOf(slot: Slot): number {
+		return this.hosts.findIndex((host, i) => this.#helloAt[i] !== NEVER
+			&& host.address === slot.address && host.port === slot.port)
+	}
+
+	#writeHello(race: Race, out: Slot, now: Nanos): boolean {
+		const host = race.next(now)
+		if (host < 0) return false
+		const { serverExtension, ownExtension } = this.#o
+		out.length = this.#handshake.writeHello(out.bytes, serverExtension, ownExtension.current)
+		out.address = this.hosts[host]!.address
+		out.port = this.hosts[host]!.port
+		out.local = host + 1
+		if (this.#helloAt[host] === NEVER) this.#helloAt[host] = now
+		return true
+	}
+
+	#writeMessage(out: Slot, now: Nanos): boolean {
+		const handshake = this.#handshake
+		const at = handshake.messageAt
+		const room = handshake.established ? MESSAGE_MAX : INITIATE_MESSAGE_MAX
+		const n = this.layer.transmit(out.bytes, at, room, now)
+		if (n === 0) return false
+		const { serverExtension, ownExtension } = this.#o
+		out.length = handshake.write(out.bytes, n, serverExtension, ownExtension.current)
+		out.address = this.#address
+		out.port = this.#port
+		out.local = this.winner + 1
+		return true
+	}
+
+	/** A first try, or another: new C', new cookie, all hosts again. */
+	#begin(now: Nanos): State {
+		this.tries++
+		this.winner = -1
+		this.#helloAt.fill(NEVER)
+		if (!this.#handshake.prepare()) {
+			this.ending = 'refused'
+			this.#changed = true
+			return { kind: 'closed' }
+		}
+		return { kind: 'racing', race: new Race(this.hosts, this.#o.random, now) }
+	}
+
+	#renew(now: Nanos): void {
+		const { box, random, identity } = this.#o
+		this.#handshake.purge()
+		this.#handshake = new ClientHandshake(box, random, identity)
+		this.#state = this.#begin(now)
+		this.#changed = true
+	}
+
+	#live(now: Nanos): void {
+		const verdict = this.#liveness.wake(now)
+		if (verdict === 'ping') this.layer.ping(now)
+		else if (verdict !== undefined) this.#end(verdict)
+		else this.#settle(now)
+	}
+
+	#settle(now: Nanos): void {
+		if (this.#state.kind !== 'established') return
+		if (!this.layer.outgoingDone || !this.layer.incomingDone) return
+		this.ending = 'done'
+		this.#state = { kind: 'timeWait', forgetAt: now + TIME_WAIT }
+		this.#changed = true
+	}
+
+	#end(ending: Ending): void {
+		if (this.#state.kind === 'closed') return
+		this.ending ??= ending
+		this.#state = { kind: 'closed' }
+		this.#handshake.purge()
+		this.#changed = true
+	}
+}

@@ -1,0 +1,46 @@
+// How many Hellos may be answered now. With nobody to disturb: as many as come. Beside established
+// traffic: a share of the processor, by what an answer was measured to cost on this machine.
+
+import { MILLISECOND, SECOND, type Nanos } from '../base/time.ts'
+
+/** The share of one core that answers may take while connections move data. */
+const SHARE = 0.2
+/** Answers in a row, at most. */
+const BURST = 16
+/** Traffic within this time counts as present. */
+const RECENT: Nanos = 20 * MILLISECOND
+
+export class HelloBudget {
+	readonly #perNano: number
+	#tokens = BURST
+	#filledAt: Nanos = 0
+	#trafficAt: Nanos = -RECENT
+
+	/** answerCost: the measured time of one answer. */
+	constructor(answerCost: Nanos) {
+		this.#perNano = SHARE / answerCost
+	}
+
+	/** Established connections moved data. */
+	traffic(now: Nanos): void {
+		this.#trafficAt = now
+	}
+
+	/** Whether one more Hello may be answered; if so it is counted. */
+	take(now: Nanos): boolean {
+		this.#tokens = Math.min(BURST, this.#tokens + (now - this.#filledAt) * this.#perNano)
+		this.#filledAt = now
+		if (now - this.#trafficAt >= RECENT) return true
+		if (this.#tokens < 1) return false
+		this.#tokens--
+		return true
+	}
+
+	/** When take will say yes again, if Hellos wait. */
+	nextAt(now: Nanos): Nanos {
+		return now + Math.max(0, 1 - this.#tokens) / this.#perNano
+	}
+}
+
+/** Until the platform has measured: two key agreements of a small board. */
+export const ANSWER_COST: Nanos = SECOND / 2000

@@ -1,0 +1,63 @@
+// Which host gets a Hello when: the first at once, each next one a little later, all of them again
+// at the reference's growing intervals until one of them has answered. spec: protocol.md 2.3, 2.4;
+// RFC 8305
+
+import { randomBelow, type Random } from '../base/random.ts'
+import { NEVER, SECOND, type Nanos } from '../base/time.ts'
+import { RACE_DELAY } from '../limits.ts'
+
+export interface Host {
+	/** IPv4, first octet highest, and UDP port. */
+	readonly address: number
+	readonly port: number
+}
+
+/** The wait after a host's n-th Hello is FIRST_WAIT · GROWTH^n and up to as much again. */
+const FIRST_WAIT: Nanos = SECOND
+const GROWTH = 1.5
+/** Later waits do not grow any more. */
+const GROWTH_STEPS = 7
+
+export class Race {
+	readonly #random: Random
+	/** When each host's next Hello is due, and how many it has had. */
+	readonly #dueAt: Nanos[]
+	readonly #sent: number[]
+
+	constructor(hosts: readonly Host[], random: Random, now: Nanos) {
+		this.#random = random
+		this.#dueAt = hosts.map((_, i) => now + i * RACE_DELAY)
+		this.#sent = hosts.map(() => 0)
+	}
+
+	wakeAt(): Nanos {
+		let at = NEVER
+		for (const due of this.#dueAt) at = Math.min(at, due)
+		return at
+	}
+
+	/** The host whose Hello is due, which counts as sent from here on; -1 for none. */
+	next(now: Nanos): number {
+		let first = 0
+		for (let i = 1; i < this.#dueAt.length; i++) if (this.#dueAt[i]! < this.#dueAt[first]!) first = i
+		if (now < this.#dueAt[first]!) return -1
+		const wait = FIRST_WAIT * GROWTH ** Math.min(this.#sent[first]!++, GROWTH_STEPS)
+		this.#dueAt[first] = now + wait + randomBelow(this.#random, wait)
+		return first
+	}
+
+	/** The network says that this host cannot be reached: whoever is next need not wait. */
+	unreachable(host: number, now: Nanos): void {
+		if (this.#sent[host] === 0) return
+		let next = -1
+		for (let i = 0; i < this.#dueAt.length; i++) {
+			if (this.#sent[i] === 0 && (next < 0 || this.#dueAt[i]! < this.#dueAt[next]!)) next = i
+		}
+		if (next >= 0) this.#dueAt[next] = Math.min(this.#dueAt[next]!, now)
+	}
+
+	/** Whether this host has had a Hello. */
+	tried(host: number): boolean {
+		return this.#sent[host]! > 0
+	}
+}

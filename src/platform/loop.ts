@@ -1,0 +1,164 @@
+// Joins one machine with one socket, the clock and a timer, by the drain rule: after any call that
+// takes now, drain events and transmit until they say no, then ask wakeAt. Works in bounded turns
+// with setImmediate between them, so that a flood never starves timers, files or signals.
+
+import { makeSlot, type Slot } from '../base/slots.ts'
+import { MILLISECOND, NEVER, type Nanos } from '../base/time.ts'
+import type { Clock } from './clock.ts'
+import type { Udp } from './udp.ts'
+
+/** What the loop needs of a server, client or messenger. */
+export interface Machine {
+	receive(packet: Slot, now: Nanos): unknown
+	transmit(out: Slot, now: Nanos): boolean
+	wakeAt(): Nanos
+	wake(now: Nanos): void
+}
+
+export interface LoopOptions {
+	/** Slots of one batch each way: one system call. */
+	readonly batch: number
+	readonly slotBytes: number
+	/** Drains the machine's events; may write and read streams. Called after input, wake and output. */
+	drained(now: Nanos): void
+	/** ICMP said that nobody answers there. */
+	unreachable?(address: number, port: number, now: Nanos): void
+	/**
+	 * A wake that is nearer than this is awaited by spinning through setImmediate, while there is
+	 * traffic: timers of the event loop are late by up to two milliseconds. 0: never.
+	 */
+	readonly spinNanos: Nanos
+}
+
+/** How many batches one turn sends before input gets its chance again. */
+const SEND_BATCHES = 4
+/** Timers longer than this are cut: an early wake is harmless. */
+const TIMER_MAX: Nanos = 60_000 * MILLISECOND
+
+export class Loop {
+	/** Turns run so far, and how many of them spun: what an idle process must not do. */
+	turns = 0
+	spins = 0
+	readonly #machine: Machine
+	readonly #udp: Udp
+	readonly #clock: Clock
+	readonly #options: LoopOptions
+	readonly #in: Slot[] = []
+	readonly #out: Slot[] = []
+	/** out[#outFrom, #outTo) is filled but the socket was full. */
+	#outFrom = 0
+	#outTo = 0
+	#scheduled = false
+	#stopped = false
+	#timer: NodeJS.Timeout | undefined
+	/** When #timer fires; NEVER: none runs. It may fire early, never late. */
+	#timerAt: Nanos = NEVER
+	/** When a datagram last went in or out: spinning is for traffic, not for idle connections. */
+	#trafficAt: Nanos = -NEVER
+	readonly #immediate = (): void => {
+		this.#scheduled = false
+		this.#turn()
+	}
+	readonly #fired = (): void => {
+		this.#timerAt = NEVER
+		this.#turn()
+	}
+
+	constructor(machine: Machine, udp: Udp, clock: Clock, options: LoopOptions) {
+		this.#machine = machine
+		this.#udp = udp
+		this.#clock = clock
+		this.#options = options
+		// One block of memory, so that the linux platform needs one base address.
+		const block = new Uint8Array(2 * options.batch * options.slotBytes)
+		for (let i = 0; i < 2 * options.batch; i++) {
+			const bytes = block.subarray(i * options.slotBytes, (i + 1) * options.slotBytes)
+			;(i < options.batch ? this.#in : this.#out).push(makeSlot(bytes))
+		}
+	}
+
+	start(): void {
+		this.#udp.listen({
+			readable: () => this.#turn(),
+			unreachable: (address, port) => {
+				this.#options.unreachable?.(address, port, this.#clock())
+				this.poke()
+			},
+		})
+		this.poke()
+	}
+
+	/** The machine was touched from outside (a stream was written, a limit changed): drain it soon. */
+	poke(): void {
+		if (this.#scheduled || this.#stopped) return
+		this.#scheduled = true
+		setImmediate(this.#immediate)
+	}
+
+	/** Sends what the machine still has to say, as far as the socket takes it, and ends. */
+	stop(): void {
+		if (this.#stopped) return
+		this.#flush(this.#clock())
+		this.#stopped = true
+		clearTimeout(this.#timer)
+		this.#udp.close()
+	}
+
+	#turn(): void {
+		if (this.#stopped) return
+		this.turns++
+		const now = this.#clock()
+		const received = this.#udp.receiveBatch(this.#in, this.#options.batch)
+		for (let i = 0; i < received; i++) this.#machine.receive(this.#in[i]!, now)
+		if (this.#machine.wakeAt() <= now) this.#machine.wake(now)
+		this.#options.drained(now)
+		if (this.#stopped) return
+		const sent = this.#flush(now)
+		if (sent > 0) this.#options.drained(now)
+		if (received + sent > 0) this.#trafficAt = now
+		const full = received === this.#options.batch
+		if (full || sent >= SEND_BATCHES * this.#options.batch) this.poke()
+		else this.#await(now)
+	}
+
+	/** Returns how many datagrams left. */
+	#flush(now: Nanos): number {
+		let sent = 0
+		for (let batches = 0; batches < SEND_BATCHES; batches++) {
+			if (this.#outFrom === this.#outTo) {
+				this.#outFrom = 0
+				this.#outTo = 0
+				while (this.#outTo < this.#out.length) {
+					if (!this.#machine.transmit(this.#out[this.#outTo]!, now)) break
+					this.#outTo++
+				}
+				if (this.#outTo === 0) break
+			}
+			const n = this.#outTo - this.#outFrom
+			const done = this.#udp.sendBatch(this.#out, this.#outFrom, n)
+			this.#outFrom += done
+			sent += done
+			if (done < n) break
+		}
+		return sent
+	}
+
+	#await(now: Nanos): void {
+		if (this.#stopped || this.#scheduled) return
+		const blocked = this.#outFrom < this.#outTo
+		const wakeAt = blocked ? now + MILLISECOND : this.#machine.wakeAt()
+		const delay = wakeAt - now
+		const spin = this.#options.spinNanos
+		if (delay <= 0 || (delay < spin && now - this.#trafficAt < MILLISECOND)) {
+			this.spins++
+			this.poke()
+			return
+		}
+		// A timer that fires too early only asks again; moving it at every packet would cost more.
+		if (wakeAt >= this.#timerAt) return
+		const wait = Math.min(delay, TIMER_MAX)
+		this.#timerAt = now + wait
+		clearTimeout(this.#timer)
+		this.#timer = setTimeout(this.#fired, Math.max(1, Math.round(wait / MILLISECOND)))
+	}
+}

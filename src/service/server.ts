@@ -1,0 +1,213 @@
+// All servers of one UDP port in one process: joins keys, extensions, names and limits to an endpoint,
+// a socket and services. Starts, says what it is, drains and stops.
+
+import type { Bytes } from '../base/bytes.ts'
+import { PiecePool } from '../base/pieces.ts'
+import { MILLISECOND, type Nanos } from '../base/time.ts'
+import { Identity } from '../endpoint/identity.ts'
+import { OwnExtension } from '../endpoint/own-extension.ts'
+import { ServerEndpoint } from '../endpoint/server.ts'
+import { ServerHandshake } from '../handshake/server.ts'
+import { RACE_DELAY } from '../limits.ts'
+import { ExtensionSource } from '../platform/extension-source.ts'
+import type { Keys } from '../platform/keydir.ts'
+import { Loop } from '../platform/loop.ts'
+import type { Platform } from '../platform/platform.ts'
+import { Usage } from '../platform/trouble.ts'
+import { addressText, type Udp } from '../platform/udp.ts'
+import { writeServerName } from '../wire/server-name.ts'
+import { SERVER_NAME_BYTES } from '../wire/packets.ts'
+import { PIECE_BYTES, RECORD_BYTES, SLOT_BYTES, type ServerLimits } from './budget.ts'
+import type { Log } from './log.ts'
+import { ServiceName, type NameSpec, type Pools } from './name.ts'
+import { Programs } from './programs.ts'
+import { Serving } from './serving.ts'
+import { checkService } from './start.ts'
+
+export interface ServerSpec {
+	readonly keys: Keys
+	readonly extension: ExtensionSource | 'any'
+	readonly names: readonly NameSpec[]
+}
+
+export interface ServerOptions {
+	readonly platform: Platform
+	readonly log: Log
+	/** Port 0: any free one. */
+	readonly address: number
+	readonly port: number
+	readonly servers: readonly ServerSpec[]
+	readonly limits: ServerLimits
+}
+
+/** A wake that is nearer than this is awaited without a timer, while there is traffic. */
+const SPIN: Nanos = MILLISECOND
+/** What is left to say when streams were cut off gets so long to be said. */
+const LAST_WORDS: Nanos = RACE_DELAY
+
+export async function startServer(options: ServerOptions): Promise<Server> {
+	for (const { names } of options.servers) for (const { service } of names) checkService(service)
+	const { address, port, limits, platform } = options
+	const udp = await platform.openUdp({
+		address, port, answerFromAsked: true,
+		receiveBufferBytes: limits.socketBytes, sendBufferBytes: limits.socketBytes,
+	})
+	try {
+		return new Server(options, udp)
+	} catch (error) {
+		udp.close()
+		throw error
+	}
+}
+
+export class Server {
+	readonly endpoint: ServerEndpoint
+	/** What it is bound to. */
+	readonly address: number
+	readonly port: number
+	readonly programs: Programs
+	/** Resolves when everything has ended. */
+	readonly stopped: Promise<void>
+	readonly #options: ServerOptions
+	readonly #loop: Loop
+	readonly #serving: Serving
+	readonly #identities: Identity[] = []
+	readonly #startedAt: Nanos
+	#state: 'serving' | 'draining' | 'cut' | 'stopped' = 'serving'
+	#timer: NodeJS.Timeout | undefined
+	#full = 0
+	readonly #resolve: () => void
+
+	constructor(options: ServerOptions, udp: Udp) {
+		const { platform, limits, log } = options
+		const { clock } = platform
+		this.#options = options
+		this.address = udp.address
+		this.port = udp.port
+		this.#startedAt = clock()
+		this.programs = new Programs(limits.programs)
+		this.endpoint = new ServerEndpoint(limits.connections, platform.random)
+		this.#addServers()
+		this.#loop = new Loop(this.endpoint, udp, clock, {
+			batch: limits.batch, slotBytes: SLOT_BYTES, spinNanos: SPIN,
+			drained: (now) => this.#drained(now),
+		})
+		this.#serving = new Serving({
+			endpoint: this.endpoint, rows: limits.connections, clock, log, programs: this.programs,
+			facts: () => ({
+				uptimeNanos: clock() - this.#startedAt, connections: this.#serving.open,
+				opened: this.endpoint.counts.opened,
+			}),
+			poke: () => this.#loop.poke(),
+		})
+		let resolve = (): void => {}
+		this.stopped = new Promise((done) => {
+			resolve = done
+		})
+		this.#resolve = resolve
+		for (const note of [...platform.notes, ...udp.notes]) log.say('warn', 'note', { note })
+		this.#loop.start()
+		log.say('info', 'listening', {
+			address: `${addressText(udp.address)}:${udp.port}`, udp: udp.name, box: platform.box.name,
+		})
+	}
+
+	/** Refuses new connections, lets the open ones end; after a while their streams end as failures. */
+	stop(): void {
+		if (this.#state !== 'serving') return
+		this.#state = 'draining'
+		const { log, limits, platform } = this.#options
+		// Who is at one of our names is not for us any more; open connections live on.
+		for (const identity of this.#identities) identity.serve([])
+		log.say('info', 'draining', { open: this.#serving.open })
+		this.#timer = setTimeout(() => this.#cut(), limits.drain / MILLISECOND)
+		this.#settle(platform.clock())
+	}
+
+	/** Ends all at once, open streams as failures. */
+	stopNow(): void {
+		if (this.#state === 'stopped') return
+		if (this.#state !== 'cut') this.#serving.failAll(this.#options.platform.clock())
+		this.#finish(0)
+	}
+
+	#addServers(): void {
+		const { platform, servers, limits } = this.#options
+		const { box, random, clock } = platform
+		const now = clock()
+		const pools: Pools = {
+			pieces: new PiecePool(PIECE_BYTES, limits.pieces),
+			records: new PiecePool(RECORD_BYTES, limits.records),
+			random, sendBytes: limits.sendBytes, receiveBytes: limits.receiveBytes,
+		}
+		for (const { keys, extension, names } of servers) {
+			const handshake = new ServerHandshake(box, random, keys.secretKey, now)
+			const own = extension === 'any' ? extension : new OwnExtension(extension.value)
+			const identity = new Identity(keys.publicKey, handshake, own)
+			if (extension !== 'any' && own !== 'any') {
+				extension.start(() => own.change(extension.value, clock()))
+			}
+			identity.serve(names.map((spec) =>
+				[wireNameOf(spec.name), new ServiceName(spec, limits.liveness, pools)]))
+			if (!this.endpoint.add(identity)) {
+				throw new Usage('two servers with the same extension on one port: it is what tells them apart')
+			}
+			this.#identities.push(identity)
+		}
+	}
+
+	#drained(now: Nanos): void {
+		this.#serving.drain(now)
+		const { full } = this.endpoint.drops
+		if (full !== this.#full) this.#sayFull(full, now)
+		if (this.#state !== 'serving') this.#settle(now)
+	}
+
+	#sayFull(full: number, now: Nanos): void {
+		this.#full = full
+		const { log, limits } = this.#options
+		if (this.endpoint.size < limits.connections) return
+		log.limited('warn', 'full', now, { connections: limits.connections, refused: full })
+	}
+
+	#settle(now: Nanos): void {
+		const done = this.#state === 'draining' ? this.#serving.open === 0 : this.#said(now)
+		if (done) this.#finish(LAST_WORDS)
+	}
+
+	/** The peers of streams that were cut off have all heard it. */
+	#said(_now: Nanos): boolean {
+		for (const { layer } of this.endpoint.connections()) if (!layer.outgoingDone) return false
+		return true
+	}
+
+	#cut(): void {
+		if (this.#state !== 'draining') return
+		this.#state = 'cut'
+		this.#options.log.say('warn', 'drain-over', { open: this.#serving.open })
+		this.#serving.failAll(this.#options.platform.clock())
+		clearTimeout(this.#timer)
+		this.#timer = setTimeout(() => this.#finish(0), LAST_WORDS / MILLISECOND)
+	}
+
+	#finish(graceNanos: Nanos): void {
+		if (this.#state === 'stopped') return
+		this.#state = 'stopped'
+		clearTimeout(this.#timer)
+		for (const { extension } of this.#options.servers) {
+			if (extension !== 'any') extension.stop()
+		}
+		const now = this.#options.platform.clock()
+		this.#loop.stop()
+		this.#serving.close(now)
+		this.endpoint.close(now)
+		void this.programs.endAll(graceNanos).then(this.#resolve)
+	}
+}
+
+/** The 256-byte form of a name; throws Usage when it has none. */
+export function wireNameOf(name: Bytes): Bytes {
+	const wire = new Uint8Array(SERVER_NAME_BYTES)
+	if (writeServerName(wire, 0, name)) return wire
+	throw new Usage(`name '${new TextDecoder().decode(name)}': labels of at most 63 bytes, 254 in all`)
+}

@@ -1,0 +1,89 @@
+// The door under a flood: what is served first, who starves and who does not.
+
+import test from 'ava'
+import { makeSlot, type Slot } from '../../../src/base/slots.ts'
+import { MILLISECOND, SECOND } from '../../../src/base/time.ts'
+import { HelloBudget } from '../../../src/endpoint/hello-budget.ts'
+import { HelloQueue } from '../../../src/endpoint/hello-queue.ts'
+import { makeGenerator, type Generator } from '../../support/generator.ts'
+
+const SEED = 5150
+
+function hello(generator: Generator, address: number): Slot {
+	const slot = makeSlot(new Uint8Array(1216))
+	generator.fill(slot.bytes, 0, 224)
+	slot.length = 224
+	slot.address = address
+	slot.port = 1024 + generator.below(60_000)
+	return slot
+}
+
+const keyOf = (slot: Slot): number => slot.bytes[40]! | (slot.bytes[41]! << 8) | (slot.bytes[42]! << 16)
+
+test('in peace every Hello is served, whole, with its source', (t) => {
+	const generator = makeGenerator(SEED)
+	const queue = new HelloQueue(generator)
+	for (let i = 0; i < 1000; i++) {
+		const slot = hello(generator, generator.below(2 ** 32))
+		t.true(queue.push(slot, i))
+		const served = queue.shift()!
+		t.deepEqual(served.bytes.subarray(0, 224), slot.bytes.subarray(0, 224))
+		t.is(served.address, slot.address)
+		t.is(served.port, slot.port)
+	}
+	t.is(queue.shift(), undefined)
+})
+
+test('one noisy network does not shut the door to the others', (t) => {
+	const generator = makeGenerator(SEED)
+	const queue = new HelloQueue(generator)
+	for (let i = 0; i < 10_000; i++) queue.push(hello(generator, 0x0a000000 + generator.below(256)), 0)
+	let admitted = 0
+	for (let i = 0; i < 30; i++) if (queue.push(hello(generator, 0xc0000000 + i * 65536), 1)) admitted++
+	t.true(admitted >= 25, `${admitted} of 30`)
+})
+
+test(`spoofed Hellos from everywhere: who comes again is served soon (seed ${SEED})`, (t) => {
+	const generator = makeGenerator(SEED)
+	const queue = new HelloQueue(generator)
+	const client = hello(generator, 0x0a010203)
+	const FLOOD_PER_MS = 100
+	const SERVED_PER_MS = 2
+	let asked = 0
+	for (let ms = 0; ms < 3000; ms++) {
+		const now = ms * MILLISECOND
+		for (let i = 0; i < FLOOD_PER_MS; i++) queue.push(hello(generator, generator.below(2 ** 32)), now)
+		if (ms === 300 || ms === 1700) {
+			queue.push(client, now)
+			asked = ms
+		}
+		for (let i = 0; i < SERVED_PER_MS; i++) {
+			const served = queue.shift()
+			if (served !== undefined && keyOf(served) === keyOf(client)) {
+				t.true(ms - asked < 300, `asked at ${asked} ms, served at ${ms} ms`)
+				return
+			}
+		}
+	}
+	t.fail('never served')
+})
+
+test('beside traffic the budget is a share of the processor, without traffic there is none', (t) => {
+	const cost = MILLISECOND / 10
+	const budget = new HelloBudget(cost)
+	let alone = 0
+	for (let i = 0; i < 1000; i++) if (budget.take(0)) alone++
+	t.is(alone, 1000)
+	let beside = 0
+	for (let now = 0; now < SECOND; now += MILLISECOND) {
+		budget.traffic(now)
+		for (let i = 0; i < 100; i++) if (budget.take(now)) beside++
+	}
+	const share = beside * cost / SECOND
+	t.true(share > 0.15 && share < 0.25, `${share}`)
+	budget.traffic(SECOND)
+	while (budget.take(SECOND));
+	const at = budget.nextAt(SECOND)
+	t.true(at > SECOND && at < SECOND + MILLISECOND)
+	t.true(budget.take(at + 1))
+})

@@ -1,0 +1,52 @@
+// The order and the times of Hellos.
+
+import test from 'ava'
+import { Race } from '../../../src/endpoint/race.ts'
+import { SECOND } from '../../../src/base/time.ts'
+import { RACE_DELAY } from '../../../src/limits.ts'
+import { makeGenerator } from '../../support/generator.ts'
+import { recorded } from '../../support/vectors.ts'
+
+const hosts = (n: number): { address: number, port: number }[] =>
+	Array.from({ length: n }, (_, i) => ({ address: i + 1, port: 4000 }))
+
+test('one host gets its Hellos after the reference\'s waits: base, and up to as much again', (t) => {
+	const race = new Race(hosts(1), makeGenerator(1), 0)
+	let now = 0
+	for (const base of recorded.helloWaitBaseNanoseconds) {
+		t.is(race.next(now), 0)
+		t.is(race.next(now), -1)
+		const wait = race.wakeAt() - now
+		t.true(wait >= base && wait < 2 * base, `${wait} for ${base}`)
+		now += wait
+	}
+})
+
+test('eight hosts are tried in the given order, a race delay apart, and none is given up', (t) => {
+	const race = new Race(hosts(8), makeGenerator(2), 0)
+	const first: number[] = []
+	const counts = new Map<number, number>()
+	for (let now = race.wakeAt(); now < 30 * SECOND; now = race.wakeAt()) {
+		const host = race.next(now)
+		if (!counts.has(host)) {
+			t.is(now, first.length * RACE_DELAY)
+			first.push(host)
+		}
+		counts.set(host, (counts.get(host) ?? 0) + 1)
+	}
+	t.deepEqual(first, [0, 1, 2, 3, 4, 5, 6, 7])
+	for (const count of counts.values()) t.true(count >= 3)
+})
+
+test('an unreachable host brings the next one forward and loses nothing itself', (t) => {
+	const race = new Race(hosts(3), makeGenerator(3), 0)
+	race.unreachable(1, 0)
+	t.is(race.next(0), 0)
+	t.is(race.next(0), -1, 'word of a host that was not asked is no news')
+	race.unreachable(0, 1)
+	t.is(race.next(1), 1)
+	t.is(race.next(1), -1)
+	race.unreachable(1, 2)
+	t.is(race.next(2), 2)
+	t.true(race.wakeAt() < 2 * SECOND)
+})

@@ -1,0 +1,76 @@
+// The rule of the addressing page, by itself: who is tried, who is followed, and at what cost.
+
+import test from 'ava'
+import { makeSlot, type Slot } from '../../../src/base/slots.ts'
+import { SECOND } from '../../../src/base/time.ts'
+import { Path } from '../../../src/handshake/path.ts'
+import { CANDIDATE_LIFE } from '../../../src/limits.ts'
+
+/** A packet of n bytes from a place; the extensions are filled with one value each. */
+function from(o: { address?: number, port?: number, local?: number, client?: number,
+	server?: number, n?: number } = {}): Slot {
+	const slot = makeSlot(new Uint8Array(1216))
+	slot.address = o.address ?? 1
+	slot.port = o.port ?? 10
+	slot.local = o.local ?? 7
+	slot.bytes.fill(o.server ?? 5, 8, 24)
+	slot.bytes.fill(o.client ?? 6, 24, 40)
+	slot.length = o.n ?? 1184
+	return slot
+}
+
+const MOVES = { address: 2, port: 11, local: 8, client: 9, server: 4 }
+
+for (const [field, value] of Object.entries(MOVES)) {
+	test(`a packet with another ${field} is answered there, and moves only by its acknowledgment`, (t) => {
+		const path = new Path(from())
+		const there = from({ [field]: value })
+		t.false(path.observe(there, 0, 0))
+		t.is(path.active.address, 1)
+		const room = path.probeRoom(0)
+		t.is(room, 1088)
+		path.probeSent(41, 64 + 192, 0)
+		t.false(path.observe(there, 40, 1), 'the acknowledgment of something else')
+		t.false(path.observe(from(), 41, 2), 'the right one, from the old place')
+		t.is(path.candidate, undefined, 'a newer packet from the old place ends the trial')
+		path.observe(there, 0, 3)
+		path.probeSent(42, 256, 3)
+		t.false(path.observe(there, 41, 4), 'a probe of the trial before does not count')
+		t.true(path.observe(there, 42, 5))
+		t.true(path.active.is(there))
+		t.is(path.moves, 1)
+	})
+}
+
+test('at most three times the bytes received go to a place that has not answered', (t) => {
+	const path = new Path(from())
+	let received = 0
+	let sent = 0
+	for (let i = 0; i < 200; i++) {
+		const now = i * SECOND
+		if (i % 3 === 0) {
+			path.observe(from({ port: 11, n: 160 }), 0, now)
+			received += 160
+		}
+		const room = path.probeRoom(now)
+		if (room > 0) {
+			t.true(room >= 192 && room % 16 === 0)
+			path.probeSent(i + 1, 64 + room, now)
+			sent += 64 + room
+		}
+		t.true(sent <= 3 * received)
+		path.wake(now)
+	}
+	t.true(sent > received, 'and it is really tried')
+})
+
+test('a candidate that stays silent is forgotten', (t) => {
+	const path = new Path(from())
+	path.observe(from({ port: 11 }), 0, 0)
+	path.probeSent(1, 256, 0)
+	t.true(path.wakeAt() <= CANDIDATE_LIFE)
+	path.wake(CANDIDATE_LIFE)
+	t.is(path.candidate, undefined)
+	t.is(path.wakeAt(), Infinity)
+	t.false(path.observe(from({ port: 11 }), 1, CANDIDATE_LIFE + 1))
+})
