@@ -3,6 +3,7 @@
 // first Initiate goes out, so that the client may move and the server may answer from elsewhere.
 
 import type { Slot } from '../base/slots.ts'
+import type { Nanos } from '../base/time.ts'
 import type { Host } from '../endpoint/race.ts'
 import type { Udp, UdpCounters, UdpHandlers } from './udp.ts'
 
@@ -86,6 +87,10 @@ export class RacingUdp implements Udp {
 			done++
 		}
 		return done
+	}
+
+	wakeAfter(delay: Nanos): boolean {
+		return this.#first.wakeAfter(delay)
 	}
 
 	connect(address: number, port: number): void {

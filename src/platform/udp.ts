@@ -3,6 +3,7 @@
 // portable/udp.ts stands on node:dgram, linux/udp.ts on the system calls; one test suite runs both.
 
 import type { Slot } from '../base/slots.ts'
+import type { Nanos } from '../base/time.ts'
 
 export interface UdpOptions {
 	/** Our IPv4 address; 0: every one of this machine. */
@@ -52,6 +53,12 @@ export interface Udp {
 	 * are free on return. Never throws.
 	 */
 	sendBatch(slots: readonly Slot[], from: number, count: number): number
+
+	/**
+	 * One more call of readable() after this delay, more exact than the event loop's timers (of the
+	 * calls the latest counts). False: not here; use a timer.
+	 */
+	wakeAfter(delay: Nanos): boolean
 
 	/** Only this peer from now on: cheaper sends, and its ICMP errors are heard. 0: everybody again. */
 	connect(address: number, port: number): void

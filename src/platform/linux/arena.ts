@@ -6,8 +6,8 @@ import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { libc, type Libc } from './libc.ts'
 
-/** Receive buffers of a few sockets (2 MiB each) and every packet slot. */
-const ARENA_BYTES = 16 * 1024 * 1024
+/** Receive buffers of some sockets (1 MiB each) and every packet slot. */
+const ARENA_BYTES = 32 * 1024 * 1024
 /** Above the heap of an executable that is loaded low, below what is no small integer any more. */
 const HINT = 0x40000000
 const SMALL = 0x80000000

@@ -111,7 +111,7 @@ export function errnoName(errno: number): string {
 }
 
 /** Throws Trouble with the system's name for what just failed. */
-export function fail(action: string, object: string): never {
-	const code = errnoName(libc().errno())
+export function fail(action: string, object: string, errno = libc().errno()): never {
+	const code = errnoName(errno)
 	throw troubleOf(action, object, Object.assign(new Error(code), { code }))
 }

@@ -272,6 +272,10 @@ class PortableUdp implements Udp {
 		return text
 	}
 
+	wakeAfter(): boolean {
+		return false
+	}
+
 	connect(address: number, port: number): void {
 		if (this.#closed) return
 		const text = addressText(address)

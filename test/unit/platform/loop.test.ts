@@ -38,6 +38,7 @@ class FakeUdp implements Udp {
 		return n
 	}
 
+	wakeAfter(): boolean { return false }
 	connect(): void {}
 	close(): void { this.closed = true }
 }

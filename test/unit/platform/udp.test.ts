@@ -4,7 +4,9 @@ import test from 'ava'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import { makeSlot, type Slot } from '../../../src/base/slots.ts'
+import { openLinuxUdp } from '../../../src/platform/linux/udp.ts'
 import { openPortableUdp } from '../../../src/platform/portable/udp.ts'
+import { Trouble } from '../../../src/platform/trouble.ts'
 import { addressOf, addressText, type Udp, type UdpOptions } from '../../../src/platform/udp.ts'
 
 const LOOPBACK = 0x7f000001
@@ -15,7 +17,10 @@ interface Platform {
 	open(options: UdpOptions): Promise<Udp>
 }
 
-const PLATFORMS: Platform[] = [{ name: 'portable', open: openPortableUdp }]
+const PLATFORMS: Platform[] = [
+	{ name: 'portable', open: openPortableUdp },
+	{ name: 'linux', open: async (options) => openLinuxUdp(options) },
+]
 
 function options(address: number, answerFromAsked: boolean, port = 0): UdpOptions {
 	return { address, port, answerFromAsked, receiveBufferBytes: 200_000, sendBufferBytes: 200_000 }
@@ -176,9 +181,9 @@ for (const platform of PLATFORMS) {
 
 	test(title('a port that is taken is Trouble'), async (t) => {
 		const udp = await platform.open(options(LOOPBACK, true))
-		await t.throwsAsync(platform.open(options(LOOPBACK, true, udp.port)), { name: 'Trouble', message: /address in use/ })
-		await t.throwsAsync(platform.open(options(0, true, udp.port)), { name: 'Trouble', message: /address in use/ })
-		await t.throwsAsync(platform.open(options(0xc0000201, true)), { name: 'Trouble', message: /192\.0\.2\.1/ })
+		await t.throwsAsync(platform.open(options(LOOPBACK, true, udp.port)), { instanceOf: Trouble, message: /address in use/ })
+		await t.throwsAsync(platform.open(options(0, true, udp.port)), { instanceOf: Trouble, message: /address in use/ })
+		await t.throwsAsync(platform.open(options(0xc0000201, true)), { instanceOf: Trouble, message: /192\.0\.2\.1/ })
 		udp.close()
 	})
 
