@@ -41,6 +41,8 @@ export const FINISHED_MAX = 16_384
  */
 export const NONCE_WINDOW = 2048
 
+/** Connections that one client process holds at once. */
+export const CLIENT_CONNECTIONS_MAX = 256
 /** Hosts that one address may name; more are an error, not a surprise. */
 export const HOSTS_MAX = 8
 /** Delay before the next host of an address is tried as well (RFC 8305, section 8). */

@@ -10,8 +10,8 @@ import { complaints, readSource, unreachable, type Source } from './support/tidy
 /** Where the program begins: the command line, and the files that a worker thread starts with. */
 const ENTRIES = ['src/cli/main.ts']
 
-/** Until the server command joins the parts, they are on their way, not dead. */
-const joined = existsSync('src/cli/server.ts') ? test : test.skip
+/** Until server and client join the parts, they are on their way, not dead. */
+const joined = existsSync('src/cli/connect.ts') ? test : test.skip
 
 function readFolder(folder: string): Source[] {
 	if (!existsSync(folder)) return []
@@ -29,7 +29,7 @@ test('every source keeps the rules', (t) => {
 	t.deepEqual(sources.flatMap(complaints), [])
 })
 
-joined('no source is dead (needs src/cli/server.ts, which joins the parts)', (t) => {
+joined('no source is dead (needs src/cli/connect.ts, which joins the parts)', (t) => {
 	t.deepEqual(unreachable(sources, ENTRIES), [])
 })
 

@@ -4,6 +4,14 @@ import type { Command, Option } from './command.ts'
 
 const JSON_OPTION: Option = { name: 'json', summary: 'prints one JSON object' }
 
+/** What every command takes that connects to a server. */
+const CLIENT_OPTIONS: readonly Option[] = [
+	{ name: 'keys', value: 'DIR', summary: 'our key directory; a fresh key each time when absent' },
+	{ name: 'extension', value: 'HEX', summary: 'our own extension, 32 hexadecimal digits' },
+	{ name: 'bind', value: 'IP:PORT', summary: 'our own UDP address; any when absent' },
+	{ name: 'timeout', value: 'SECONDS', summary: 'gives up when nobody answers, 60 when absent' },
+]
+
 export const COMMANDS: readonly Command[] = [
 	{
 		name: 'keygen',
@@ -42,6 +50,33 @@ export const COMMANDS: readonly Command[] = [
 			'curvegate server --serve date.example=\'exec:date -u\'',
 		],
 		load: () => import('./server.ts'),
+	},
+	{
+		name: 'connect',
+		takes: ['ADDRESS'],
+		summary: 'connects stdin and stdout, TCP clients or a program to a server',
+		options: [
+			...CLIENT_OPTIONS,
+			{ name: 'listen', value: 'IP:PORT',
+				summary: 'each TCP connection accepted here becomes a connection to the server' },
+			{ name: 'exec', value: 'PROG ARGS…', rest: true,
+				summary: 'runs PROG, which reads the stream on descriptor 6 and writes it on 7' },
+		],
+		examples: [
+			'ssh -o ProxyCommand="curvegate connect ADDRESS" pi',
+			'curvegate connect ADDRESS --listen 127.0.0.1:8080',
+		],
+		load: () => import('./connect.ts'),
+	},
+	{
+		name: 'ping',
+		takes: ['ADDRESS'],
+		summary: 'handshake and round-trip times of a server',
+		options: [
+			{ name: 'count', value: 'N', summary: 'round trips to measure, 4 when absent' },
+			...CLIENT_OPTIONS, JSON_OPTION,
+		],
+		load: () => import('./ping.ts'),
 	},
 	{
 		name: 'address make',

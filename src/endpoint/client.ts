@@ -76,12 +76,13 @@ export class ClientEndpoint {
 		this.#state = this.#begin(o.now)
 	}
 
-	get state(): State['kind'] {
-		return this.#state.kind
+	/** The server's long-term public key. */
+	get serverKey(): Bytes {
+		return this.#o.identity.serverLongTermPublic
 	}
 
-	get race(): Race | undefined {
-		return this.#state.kind === 'racing' ? this.#state.race : undefined
+	get state(): State['kind'] {
+		return this.#state.kind
 	}
 
 	receive(slot: Slot, now: Nanos): Drop | undefined {
@@ -152,9 +153,15 @@ export class ClientEndpoint {
 		if (this.#state.kind === 'racing') this.#state.race.unreachable(host, now)
 	}
 
-	/** Our own address has changed, or may have: the server must hear of it. */
-	moved(now: Nanos): void {
+	/** Our own address has changed, or may have, or our extension: the server must hear of it. */
+	moved(extension: Bytes, now: Nanos): void {
+		this.#o.ownExtension.change(extension, now)
 		if (this.#state.kind === 'established') this.layer.ping(now)
+	}
+
+	/** How long ago a host had its first Hello of this try; -Infinity: it had none. */
+	waited(host: number, now: Nanos): Nanos {
+		return now - this.#helloAt[host]!
 	}
 
 	close(_now: Nanos): void {

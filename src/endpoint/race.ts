@@ -55,9 +55,4 @@ export class Race {
 		}
 		if (next >= 0) this.#dueAt[next] = Math.min(this.#dueAt[next]!, now)
 	}
-
-	/** Whether this host has had a Hello. */
-	tried(host: number): boolean {
-		return this.#sent[host]! > 0
-	}
 }

@@ -132,7 +132,9 @@ export class Messenger implements MessageLayer {
 		return this.incomingEnd !== 'open'
 	}
 
-	/** Nobody reads any more: what comes is acknowledged, so that the peer can end, and thrown away. */
+	/**
+	 * Nobody reads any more: what comes is acknowledged, so that the peer can end, and thrown away.
+	 */
 	discardIncoming(now: Nanos): void {
 		this.#receiver.discard()
 		this.#acknowledge.opened(now)
@@ -155,6 +157,15 @@ export class Messenger implements MessageLayer {
 	/** Smoothed; 0 when nothing is known. */
 	get rtt(): Nanos {
 		return this.#sender.flight.rtt.smoothed
+	}
+
+	/** The newest round trip, and how many were measured: pings among them. */
+	get latestRtt(): Nanos {
+		return this.#sender.flight.rtt.latest
+	}
+
+	get rttSamples(): number {
+		return this.#sender.flight.samples
 	}
 
 	get blocksSent(): number {

@@ -64,10 +64,7 @@ export interface Import {
 }
 
 export function readSource(path: string, text: string): Source {
-	const { program, comments } = parse(text, {
-		sourceType: 'module', sourceFilename: path, createImportExpressions: true,
-		plugins: ['typescript', 'estree'],
-	})
+	const { program, comments } = parseText(path, text)
 	const root = asNode(program)!
 	const imports: Import[] = []
 	walk(root, (node) => {
@@ -78,6 +75,16 @@ export function readSource(path: string, text: string): Source {
 	})
 	const notes = (comments ?? []).map(({ value, start }) => ({ value, start: start ?? 0 }))
 	return { path, text, program: root, comments: notes, imports }
+}
+
+function parseText(path: string, text: string): ReturnType<typeof parse> {
+	try {
+		return parse(text, {
+			sourceType: 'module', createImportExpressions: true, plugins: ['typescript', 'estree'],
+		})
+	} catch (error) {
+		throw new Error(`${path} cannot be read: ${String(error)}`, { cause: error })
+	}
 }
 
 function asNode(value: unknown): Node | undefined {

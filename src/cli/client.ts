@@ -1,0 +1,30 @@
+// What connect and ping have in common: the address and their options, made into a client.
+
+import { toHex } from '../base/hex.ts'
+import { CONNECT_TIMEOUT } from '../limits.ts'
+import { DEFAULT_SOURCE, ExtensionSource } from '../platform/extension-source.ts'
+import { readKeys } from '../platform/keydir.ts'
+import { openPlatform } from '../platform/platform.ts'
+import { addressOf } from '../platform/udp.ts'
+import { parseAddress, type Address } from '../service/address.ts'
+import { Client } from '../service/client.ts'
+import type { Arguments } from './arguments.ts'
+import { readEndpoint, readExtension, readSeconds } from './values.ts'
+
+export async function openClient(
+	args: Arguments, connections: number,
+): Promise<{ client: Client, address: Address }> {
+	const address = parseAddress(args.positionals[0]!)
+	const own = args.value('extension', readExtension)
+	const extension = new ExtensionSource(own === undefined ? DEFAULT_SOURCE : `hex:${toHex(own)}`)
+	const bind = args.value('bind', readEndpoint) ?? { ip: '0.0.0.0', port: 0 }
+	const connectTimeout = args.value('timeout', readSeconds) ?? CONNECT_TIMEOUT
+	const platform = await openPlatform()
+	const dir = args.text('keys')
+	const keys = dir === undefined ? undefined : readKeys(dir, platform.box)
+	const client = new Client({
+		platform, address, keys, extension, connectTimeout,
+		bind: { address: addressOf(bind.ip)!, port: bind.port },
+	}, connections)
+	return { client, address }
+}
