@@ -65,6 +65,8 @@ export class Tables {
 	readonly to = new Place()
 	/** Its row, -1 when it carried its own address. */
 	row = -1
+	/** The public port that it was asked at. */
+	asked = 0
 	#decoder: Decoder | undefined
 	/** Public port of flows whose port was changed, when there are several to choose from. */
 	readonly #origins: FlowTable | undefined
@@ -92,6 +94,10 @@ export class Tables {
 
 	get fence(): Fence | undefined {
 		return this.#decoder?.fence
+	}
+
+	get isSealed(): boolean {
+		return this.#decoder?.sealer !== undefined
 	}
 
 	setFence(fence: Fence | undefined, sealer: Sealer | undefined): void {
@@ -145,6 +151,7 @@ export class Tables {
 	lookUp(p: Bytes, at: number, port: number): 'route' | 'fence' | undefined {
 		const row = this.routes.find(p, at)
 		this.row = row
+		this.asked = port
 		const to = this.to
 		if (row < 0) {
 			return this.#decoder === undefined ? 'route' : decodeExtension(this.#decoder, p, at, port, to)

@@ -2,6 +2,7 @@
 // kernel, by recvmmsg into frames that were made once. The kernel keeps its own copy of each packet.
 
 import os from 'node:os'
+import { assert } from '../../base/assert.ts'
 import { makeFrame, FRAME_AT, FRAME_BYTES, type Frame } from '../../gateway/frame.ts'
 import { Trouble } from '../trouble.ts'
 import { arena, reserve } from './arena.ts'
@@ -38,12 +39,14 @@ const RECEIVE_BUFFER = 8 << 20
 
 export class PacketSocket {
 	readonly fd: number
+	readonly ifname: string
 	readonly frames: readonly Frame[]
 	readonly #libc: Libc = libc()
 	readonly #headers: number
 
 	constructor(ifname: string, ethertype: number, filter: readonly Instruction[]) {
 		const c = this.#libc
+		this.ifname = ifname
 		const ifindex = interfaceIndex(ifname)
 		// Protocol 0 receives nothing: the filter is in place before the first packet.
 		this.fd = c.socket(AF_PACKET, SOCK_DGRAM | NONBLOCK_CLOEXEC, 0)
@@ -127,9 +130,16 @@ export function writeLinkAddress(
 	bytes.set(mac, at + 12)
 }
 
+/** Instructions of the longest filter. */
+const PROGRAM_MAX = 512
+let programAt = -1
+
+/** Replaces the filter at once if there was one. */
 export function attachFilter(fd: number, filter: readonly Instruction[]): void {
 	const { address, bytes, words } = arena()
-	const program = take(8 * filter.length)
+	if (programAt < 0) programAt = take(8 * PROGRAM_MAX)
+	const program = programAt
+	assert(filter.length <= PROGRAM_MAX, 'the program fits')
 	filter.forEach(([code, jt, jf, k], i) => {
 		bytes[program + 8 * i] = code
 		bytes[program + 8 * i + 1] = code >> 8
