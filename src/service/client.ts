@@ -184,6 +184,7 @@ export class ClientConnection {
 		this.#resolve = resolve
 		this.#loop = new Loop(endpoint, udp, platform.clock, {
 			batch: BATCH, slotBytes: SLOT_BYTES, spinNanos: SPIN,
+			allocate: platform.allocate,
 			drained: (now) => this.#drained(now),
 			unreachable: (address, port, now) => {
 				const host = endpoint.hosts.findIndex((h) => h.address === address && h.port === port)

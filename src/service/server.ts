@@ -90,6 +90,7 @@ export class Server {
 		this.#addServers()
 		this.#loop = new Loop(this.endpoint, udp, clock, {
 			batch: limits.batch, slotBytes: SLOT_BYTES, spinNanos: SPIN,
+			allocate: platform.allocate,
 			drained: (now) => this.#drained(now),
 		})
 		this.#serving = new Serving({

@@ -105,6 +105,8 @@ function bindAll(koffi: Koffi, library: Library): Libc {
 }
 
 const names = new Map(Object.entries(os.constants.errno).map(([name, number]) => [number, name]))
+// Two numbers have two names each; these are the ones that we know.
+for (const name of ['EAGAIN', 'EOPNOTSUPP'] as const) names.set(os.constants.errno[name], name)
 
 export function errnoName(errno: number): string {
 	return names.get(errno) ?? `errno ${errno}`

@@ -60,21 +60,29 @@ class LinuxUdp implements Udp {
 		this.#fd = fd
 		this.address = options.address
 		this.port = port
+		const open: { close(): void }[] = [{ close: () => this.#libc.close(fd) }]
 		try {
 			this.#waker = new Waker(fd, () => this.#handlers?.readable())
+			open.push(this.#waker)
+			this.#receive = new Receive(fd, this.#counters, options.answerFromAsked)
+			open.push(this.#receive)
+			const segments = this.#set(SOL_UDP, UDP_SEGMENT, 0)
+			if (!segments) this.notes.push('this kernel has no UDP_SEGMENT (Linux 4.18)')
+			this.#send = new Send(fd, this.#counters, segments, (name) => this.#refused(name))
 		} catch (error) {
-			this.#libc.close(fd)
+			for (const part of open) part.close()
 			throw error
 		}
+		this.#setOptions(options)
+	}
+
+	#setOptions(options: UdpOptions): void {
+		// Fragments may arise on the way, as with the reference: protocol.md 3.4
 		this.#set(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
 		if (options.answerFromAsked) this.#set(IPPROTO_IP, IP_PKTINFO, 1)
+		if (!this.#set(SOL_UDP, UDP_GRO, 1)) this.notes.push('this kernel has no UDP_GRO (Linux 5.0)')
 		this.#setBuffer('receive', options.receiveBufferBytes, SO_RCVBUFFORCE, SO_RCVBUF)
 		this.#setBuffer('send', options.sendBufferBytes, SO_SNDBUFFORCE, SO_SNDBUF)
-		if (!this.#set(SOL_UDP, UDP_GRO, 1)) this.notes.push('this kernel has no UDP_GRO (Linux 5.0)')
-		const segments = this.#set(SOL_UDP, UDP_SEGMENT, 0)
-		if (!segments) this.notes.push('this kernel has no UDP_SEGMENT (Linux 4.18)')
-		this.#receive = new Receive(fd, this.#counters, options.answerFromAsked)
-		this.#send = new Send(fd, this.#counters, segments, (name) => this.#refused(name))
 	}
 
 	/**

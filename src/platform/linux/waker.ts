@@ -78,10 +78,12 @@ export class Waker {
 		const fds = this.#at + RESULTS
 		if (c.pipe2(address + fds, NONBLOCK_CLOEXEC) !== 0) fail('make', 'pipe')
 		const place = words[fds >> 2]!
-		const stream = new net.Socket({
+		// Node's constructor takes onread, as connect does; its types say so later only.
+		const options: net.SocketConstructorOpts & { onread: net.OnReadOpts } = {
 			fd: place, readable: true, writable: false,
 			onread: { buffer: new Uint8Array(64), callback: () => this.#fired() },
-		})
+		}
+		const stream = new net.Socket(options)
 		stream.on('error', () => stream.destroy())
 		const event = c.eventfd(0, NONBLOCK_CLOEXEC)
 		if (event < 0 || c.dup3(event, place, CLOEXEC) < 0) fail('make', 'eventfd')
