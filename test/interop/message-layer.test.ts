@@ -118,7 +118,7 @@ reference('a server that only writes ends its stream while ours stays open', asy
 	const text = new Uint8Array(5)
 	t.is(messenger.read(text, 0, 5, child.now), 5)
 	t.deepEqual([...text], [...'hello'].map((c) => c.charCodeAt(0)))
-	t.is(messenger.incomingEnd, 'success')
+	t.true(await child.until(() => messenger.incomingEnd === 'success', 10))
 	t.false(messenger.outgoingDone)
 	messenger.end(child.now)
 	t.true(await child.until(() => messenger.outgoingDone, 10))
