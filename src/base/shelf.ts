@@ -5,8 +5,9 @@ import { NONE, type PiecePool } from './pieces.ts'
 
 const EMPTY = new Int32Array(0)
 const TABLE_MIN = 8
-/** A table above this is not kept when nothing is borrowed. */
-const TABLE_KEPT = 64
+/** Small tables that nobody uses now: who holds nothing needs none, and nobody makes one twice. */
+const spareTables: Int32Array[] = []
+const SPARE_MAX = 256
 
 export class Shelf {
 	readonly pool: PiecePool
@@ -15,7 +16,7 @@ export class Shelf {
 	/** Pieces held now. */
 	held = 0
 	/** Piece + 1 of index i at i modulo its length, a power of two; 0: none. */
-	#table = EMPTY
+	#table: Int32Array = EMPTY
 	/** One above the largest index that holds a piece; front when none does. */
 	#end = 0
 	/** Whether the piece at the front is promised by the pool. */
@@ -60,14 +61,16 @@ export class Shelf {
 		for (let i = this.front; i < stop; i++) this.#give(i)
 		this.front = index
 		if (this.#end < index) this.#end = index
-		if (this.held === 0 && this.#table.length > TABLE_KEPT) this.#table = EMPTY
+		if (this.held > 0) return
+		this.#end = index
+		this.#dropTable()
 	}
 
 	/** Gives everything back; the front stays. */
 	clear(): void {
 		for (let i = this.front; i < this.#end; i++) this.#give(i)
 		this.#end = this.front
-		if (this.#table.length > TABLE_KEPT) this.#table = EMPTY
+		this.#dropTable()
 	}
 
 	release(): void {
@@ -92,10 +95,20 @@ export class Shelf {
 	#grow(needed: number): void {
 		let length = Math.max(TABLE_MIN, this.#table.length)
 		while (length < needed) length *= 2
-		const table = new Int32Array(length)
+		const spare = length === TABLE_MIN ? spareTables.pop() : undefined
+		const table = spare ?? new Int32Array(length)
 		for (let i = this.front; i < this.#end; i++) {
 			table[i & (length - 1)] = this.#table[i & (this.#table.length - 1)]!
 		}
+		this.#dropTable()
 		this.#table = table
+	}
+
+	#dropTable(): void {
+		const table = this.#table
+		this.#table = EMPTY
+		if (table.length !== TABLE_MIN || spareTables.length === SPARE_MAX) return
+		table.fill(0)
+		spareTables.push(table)
 	}
 }

@@ -34,7 +34,9 @@ export class Cubic implements Controller {
 	#threshold = Infinity
 	/** The window before the last reduction, or a little less when it had not recovered (RFC 4.7). */
 	#most = 0
-	/** The present stretch of growth began then, with this window; -1: with the next acknowledgment. */
+	/**
+	 * The present stretch of growth began then, with this window; -1: with the next acknowledgment.
+	 */
 	#epochAt: Nanos = -1
 	#epochWindow = 0
 	/** When the curve reaches #most again, in seconds from #epochAt. */

@@ -1,5 +1,5 @@
-// Whether losses come from a full queue or from the path itself: a full queue shows in the round-trip
-// time. It compares the present delay with the least and the most of the last while.
+// Whether losses come from a full queue or from the path itself: a full queue shows in the
+// round-trip time. It compares the present delay with the least and the most of the last while.
 
 import { MILLISECOND, SECOND, type Nanos } from '../../base/time.ts'
 

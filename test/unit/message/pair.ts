@@ -1,5 +1,5 @@
-// Two messengers and what lies between them, in virtual time: delay, jitter, loss, repetition, a rate
-// and a queue for each direction, all from one seed.
+// Two messengers and what lies between them, in virtual time: delay, jitter, loss, repetition, a
+// rate and a queue for each direction, all from one seed.
 
 import type { Bytes } from '../../../src/base/bytes.ts'
 import { PiecePool } from '../../../src/base/pieces.ts'
@@ -141,7 +141,9 @@ export class Pair {
 		return Math.max(this.now, Math.min(arrival, wake, this.now + this.tick))
 	}
 
-	/** Everything that can be sent now is; then time goes on to the next event. False: nothing left. */
+	/**
+	 * Everything that can be sent now is; then time goes on to the next event. False: nothing left.
+	 */
 	step(until: Nanos): boolean {
 		this.onStep()
 		this.drain()
