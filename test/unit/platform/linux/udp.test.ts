@@ -144,7 +144,9 @@ check('100 sockets, all in use at once, share what memory there is', async (t) =
 	const all = sockets.map(async (udp) => collect(udp, 10, 3))
 	for (const udp of sockets) {
 		const { port } = udp
-		for (const slot of slots) Object.assign(slot, { length: 100, address: LOOPBACK, port, local: 0 })
+		for (const slot of slots) {
+			Object.assign(slot, { length: 100, address: LOOPBACK, port, local: 0 })
+		}
 		t.is(from.sendBatch(slots, 0, 10), 10)
 	}
 	for (const texts of await Promise.all(all)) t.is(texts.length, 10)
