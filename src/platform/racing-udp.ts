@@ -77,16 +77,16 @@ export class RacingUdp implements Udp {
 		return received
 	}
 
+	/** A slot's local names its host while they race; to the kernel it would be our own address. */
 	sendBatch(slots: readonly Slot[], from: number, count: number): number {
-		if (this.#sockets.length === 1) return this.#first.sendBatch(slots, from, count)
-		let done = 0
-		while (done < count) {
-			const slot = slots[from + done]!
+		const racing = this.#sockets.length > 1
+		for (let i = from; i < from + count; i++) {
+			const slot = slots[i]!
 			const socket = this.#sockets[slot.local - 1] ?? this.#first
-			if (socket.sendBatch(slots, from + done, 1) === 0) break
-			done++
+			slot.local = 0
+			if (racing && socket.sendBatch(slots, i, 1) === 0) return i - from
 		}
-		return done
+		return racing ? count : this.#first.sendBatch(slots, from, count)
 	}
 
 	wakeAfter(delay: Nanos): boolean {

@@ -90,8 +90,7 @@ export class Server {
 		this.endpoint = new ServerEndpoint(limits.connections, platform.random)
 		this.#addServers()
 		this.#loop = new Loop(this.endpoint, udp, clock, {
-			batch: limits.batch, slotBytes: SLOT_BYTES, spinNanos: SPIN,
-			allocate: platform.allocate,
+			batch: limits.batch, slotBytes: SLOT_BYTES, spinNanos: SPIN, memory: platform.memory,
 			drained: (now) => this.#drained(now),
 		})
 		this.#serving = new Serving({

@@ -28,7 +28,7 @@ export async function startOurServer(
 	owner: Owner, service: string, options: OurServerOptions = {},
 ): Promise<OurServer> {
 	const { name = 'server.example', limits, clients } = options
-	const platform = openPlatform()
+	const platform = await openPlatform()
 	const keys = { publicKey: new Uint8Array(32), secretKey: new Uint8Array(32) }
 	platform.box.keypair(keys.publicKey, keys.secretKey, platform.random)
 	const publicKey = toHex(keys.publicKey)
