@@ -17,10 +17,11 @@ function startServer(owner: Owner, args: readonly string[], cwd: string): Starte
 	return start(owner, process.execPath, [MAIN, 'server', ...args], { cwd })
 }
 
-test('the first start makes its keys, prints one address a name, and ends on a signal', async (t) => {
+test('a first start makes keys, prints one address a name, and ends on a signal', async (t) => {
 	const folder = makeFolder(t)
 	const port = await freePort()
-	const args = ['--listen', `127.0.0.1:${port}`, '--serve', 'a.example=echo', '--serve', 'b=discard']
+	const names = ['--serve', 'a.example=echo', '--serve', 'b=discard']
+	const args = ['--listen', `127.0.0.1:${port}`, ...names]
 	const server = startServer(t, args, folder)
 	await server.until(() => server.stdout().toString().split('\n').length === 3, 'two lines')
 	const lines = server.stdout().toString().trim().split('\n')
@@ -43,7 +44,8 @@ test('without any option: a page for newcomers, and how to see it', async (t) =>
 	const folder = makeFolder(t)
 	const server = startServer(t, ['--listen', `127.0.0.1:${await freePort()}`], folder)
 	await server.untilPrinted(/try it in another terminal: .*connect 'curvecp:/)
-	t.regex(server.stdout().toString(), /^curvecp:\/\/[0-9a-f]{64}@127\.0\.0\.1:\d+\/localhost\?.*\n$/)
+	const line = /^curvecp:\/\/[0-9a-f]{64}@127\.0\.0\.1:\d+\/localhost\?.*\n$/
+	t.regex(server.stdout().toString(), line)
 })
 
 const refuses = test.macro({
@@ -105,7 +107,8 @@ test('--plan prints the sum and makes nothing', (t) => {
 	t.regex(text, /ring pieces/)
 	t.regex(text, /sum\n$/)
 	t.false(existsSync(join(folder, '.curvegate')))
-	const json = execFileSync(process.execPath, [...args, '--json'], { cwd: folder, encoding: 'utf8' })
+	args.push('--json')
+	const json = execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })
 	t.true(JSON.parse(json).budgetBytes > 0)
 })
 
