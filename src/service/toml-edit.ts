@@ -21,7 +21,8 @@ export function editToml(text: string, edits: readonly Edit[]): string {
 	for (const edit of edits) {
 		const wanted = applied(parse(edited), edit)
 		edited = editOne(edited, edit)
-		assert(isDeepStrictEqual(parse(edited), wanted), `only ${edit.path.join('.')} was changed`)
+		// A clone, since the reader's tables have a prototype of their own.
+		assert(isDeepStrictEqual(structuredClone(parse(edited)), wanted), `only ${edit.path.join('.')} was changed`)
 	}
 	return newline === '\n' ? edited : edited.replaceAll('\n', newline)
 }
@@ -167,7 +168,7 @@ function quoted(text: string): string {
 function applied(table: TomlTable, { path, value }: Edit): TomlTable {
 	const copy: TomlTable = structuredClone(table)
 	change(copy, path, value)
-	return copy
+	return structuredClone(copy)
 }
 
 function change(holder: TomlTable | TomlValue[], path: Path, value: TomlValue | undefined): void {
