@@ -34,7 +34,7 @@ export const COMMANDS: readonly Command[] = [
 	{
 		name: 'server',
 		takes: [],
-		summary: 'serves names over CurveCP; without options, a page for newcomers on 127.0.0.1:4000',
+		summary: 'serves names over CurveCP; without options, a page for newcomers',
 		options: [
 			{ name: 'keys', value: 'DIR',
 				summary: 'the long-term key directory; .curvegate/keys, made when absent' },

@@ -2,9 +2,11 @@
 // takes now, drain events and transmit until they say no, then ask wakeAt. Works in bounded turns
 // with setImmediate between them, so that a flood never starves timers, files or signals.
 
+import type { Bytes } from '../base/bytes.ts'
 import { makeSlot, type Slot } from '../base/slots.ts'
 import { MILLISECOND, NEVER, type Nanos } from '../base/time.ts'
 import type { Clock } from './clock.ts'
+import { PLAIN_MEMORY, type Memory } from './memory.ts'
 import type { Udp } from './udp.ts'
 
 /** What the loop needs of a server, client or messenger. */
@@ -19,21 +21,28 @@ export interface LoopOptions {
 	/** Slots of one batch each way: one system call. */
 	readonly batch: number
 	readonly slotBytes: number
-	/** Drains the machine's events; may write and read streams. Called after input, wake and output. */
+	/**
+	 * Drains the machine's events; may write and read streams. Called after input, wake and output.
+	 */
 	drained(now: Nanos): void
 	/** ICMP said that nobody answers there. */
 	unreachable?(address: number, port: number, now: Nanos): void
 	/**
 	 * A wake that is nearer than this is awaited by spinning through setImmediate, while there is
-	 * traffic: timers of the event loop are late by up to two milliseconds. 0: never.
+	 * traffic: timers of the event loop are late by up to two milliseconds, a Udp's own wakeAfter by
+	 * some 50 µs. 0: never.
 	 */
 	readonly spinNanos: Nanos
+	/** For the slots. */
+	readonly memory?: Memory
 }
 
 /** How many batches one turn sends before input gets its chance again. */
 const SEND_BATCHES = 4
 /** Timers longer than this are cut: an early wake is harmless. */
 const TIMER_MAX: Nanos = 60_000 * MILLISECOND
+/** For waits longer than this a millisecond is exact enough. */
+const TIMER_EXACT: Nanos = 10 * MILLISECOND
 
 export class Loop {
 	/** Turns run so far, and how many of them spun: what an idle process must not do. */
@@ -43,6 +52,8 @@ export class Loop {
 	readonly #udp: Udp
 	readonly #clock: Clock
 	readonly #options: LoopOptions
+	readonly #memory: Memory
+	readonly #block: Bytes
 	readonly #in: Slot[] = []
 	readonly #out: Slot[] = []
 	/** out[#outFrom, #outTo) is filled but the socket was full. */
@@ -69,8 +80,9 @@ export class Loop {
 		this.#udp = udp
 		this.#clock = clock
 		this.#options = options
-		// One block of memory, so that the linux platform needs one base address.
-		const block = new Uint8Array(2 * options.batch * options.slotBytes)
+		this.#memory = options.memory ?? PLAIN_MEMORY
+		const block = this.#memory.allocate(2 * options.batch * options.slotBytes)
+		this.#block = block
 		for (let i = 0; i < 2 * options.batch; i++) {
 			const bytes = block.subarray(i * options.slotBytes, (i + 1) * options.slotBytes)
 			;(i < options.batch ? this.#in : this.#out).push(makeSlot(bytes))
@@ -88,7 +100,9 @@ export class Loop {
 		this.poke()
 	}
 
-	/** The machine was touched from outside (a stream was written, a limit changed): drain it soon. */
+	/**
+	 * The machine was touched from outside (a stream was written, a limit changed): drain it soon.
+	 */
 	poke(): void {
 		if (this.#scheduled || this.#stopped) return
 		this.#scheduled = true
@@ -102,12 +116,15 @@ export class Loop {
 		this.#stopped = true
 		clearTimeout(this.#timer)
 		this.#udp.close()
+		// Whoever stops us from inside drained still has this turn's packets: after that.
+		setImmediate(() => this.#memory.release(this.#block))
 	}
 
 	#turn(): void {
 		if (this.#stopped) return
 		this.turns++
 		const now = this.#clock()
+		if (this.#timerAt <= now) this.#timerAt = NEVER
 		const received = this.#udp.receiveBatch(this.#in, this.#options.batch)
 		for (let i = 0; i < received; i++) this.#machine.receive(this.#in[i]!, now)
 		if (this.#machine.wakeAt() <= now) this.#machine.wake(now)
@@ -158,6 +175,7 @@ export class Loop {
 		if (wakeAt >= this.#timerAt) return
 		const wait = Math.min(delay, TIMER_MAX)
 		this.#timerAt = now + wait
+		if (wait < TIMER_EXACT && this.#udp.wakeAfter(wait)) return
 		clearTimeout(this.#timer)
 		this.#timer = setTimeout(this.#fired, Math.max(1, Math.round(wait / MILLISECOND)))
 	}

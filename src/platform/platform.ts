@@ -1,31 +1,89 @@
-// What this machine offers the program, chosen once at start: the box, randomness, sockets, the clock.
-// Everything above asks here; a missing native part costs speed and says so, never the start.
+// What this machine offers the program, chosen once at start: the box, randomness, sockets, memory
+// for packets, the clock. Everything above asks here. The fast parts are taken where they are there
+// and right; a missing one costs speed and says so in one line, never the start.
 
 import type { Random } from '../base/random.ts'
 import type { Box } from '../crypto/box.ts'
 import { makeTweetnacl } from '../crypto/tweetnacl.ts'
 import { now, type Clock } from './clock.ts'
 import { makeEntropy } from './entropy.ts'
+import { allocate, release } from './linux/arena.ts'
+import { libc } from './linux/libc.ts'
+import { openSodium } from './linux/sodium.ts'
+import { openLinuxUdp } from './linux/udp.ts'
+import { PLAIN_MEMORY, type Memory } from './memory.ts'
 import { openPortableUdp } from './portable/udp.ts'
+import { causeOf, Trouble } from './trouble.ts'
 import type { Udp, UdpOptions } from './udp.ts'
 import { nodeAgree } from './x25519.ts'
 
+export type PlatformChoice = 'auto' | 'linux' | 'portable'
+
 export interface Platform {
+	readonly name: 'linux' | 'portable'
 	readonly box: Box
 	readonly random: Random
 	readonly clock: Clock
 	openUdp(options: UdpOptions): Promise<Udp>
-	/** What a person should know: parts that are missing, and what that costs. */
+	/** For packet slots; on linux it lies where a system call's argument costs no heap. */
+	readonly memory: Memory
+	/** What a person should know: parts that are missing, what that costs, how to get them. */
 	readonly notes: readonly string[]
 }
 
-export async function openPlatform(): Promise<Platform> {
-	const agree = nodeAgree()
+/** 'linux' throws Trouble where 'auto' goes on with the portable part. */
+export async function openPlatform(choice = choiceOf(process.env)): Promise<Platform> {
+	const notes: string[] = []
+	const attempt = <T>(fast: () => T, instead: string): T | undefined => {
+		if (choice === 'portable') return undefined
+		try {
+			return fast()
+		} catch (error) {
+			if (choice === 'linux') throw error
+			const note = noteOf(error, instead)
+			if (!notes.includes(note)) notes.push(note)
+			return undefined
+		}
+	}
+	const c = attempt(libc, 'portable UDP and crypto')
+	const sodium = c && attempt(openSodium, 'portable crypto, a tenth as fast')
 	return {
-		box: makeTweetnacl(agree),
+		name: c === undefined ? 'portable' : 'linux',
+		box: sodium ?? portableBox(notes),
 		random: makeEntropy(),
 		clock: now,
-		openUdp: openPortableUdp,
-		notes: agree === undefined ? ['no X25519 in this Node: handshakes are 12 times as slow'] : [],
+		openUdp: async (options) => {
+			const udp = c && attempt(() => openFast(options), 'portable UDP')
+			if (udp instanceof Error) throw udp
+			return udp ?? await openPortableUdp(options)
+		},
+		memory: c === undefined ? PLAIN_MEMORY : { allocate, release },
+		notes,
 	}
+}
+
+/** CURVEGATE_PLATFORM=portable: for comparing, and should the fast path ever be the trouble. */
+function choiceOf(environment: NodeJS.ProcessEnv): PlatformChoice {
+	const choice = environment['CURVEGATE_PLATFORM']
+	return choice === 'portable' || choice === 'linux' ? choice : 'auto'
+}
+
+function portableBox(notes: string[]): Box {
+	const agree = nodeAgree()
+	if (agree === undefined) notes.push('no X25519 in this Node: handshakes are 12 times as slow')
+	return makeTweetnacl(agree)
+}
+
+/** An address that cannot be bound is so for both platforms: returned, not tried again. */
+function openFast(options: UdpOptions): Udp | Trouble {
+	try {
+		return openLinuxUdp(options)
+	} catch (error) {
+		if (error instanceof Trouble && error.message.startsWith('unable to bind')) return error
+		throw error
+	}
+}
+
+function noteOf(error: unknown, instead: string): string {
+	return `${error instanceof Trouble ? error.message : causeOf(error)}; going on with ${instead}`
 }

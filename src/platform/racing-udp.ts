@@ -3,6 +3,7 @@
 // first Initiate goes out, so that the client may move and the server may answer from elsewhere.
 
 import type { Slot } from '../base/slots.ts'
+import type { Nanos } from '../base/time.ts'
 import type { Host } from '../endpoint/race.ts'
 import type { Udp, UdpCounters, UdpHandlers } from './udp.ts'
 
@@ -76,16 +77,20 @@ export class RacingUdp implements Udp {
 		return received
 	}
 
+	/** A slot's local names its host while they race; to the kernel it would be our own address. */
 	sendBatch(slots: readonly Slot[], from: number, count: number): number {
-		if (this.#sockets.length === 1) return this.#first.sendBatch(slots, from, count)
-		let done = 0
-		while (done < count) {
-			const slot = slots[from + done]!
+		const racing = this.#sockets.length > 1
+		for (let i = from; i < from + count; i++) {
+			const slot = slots[i]!
 			const socket = this.#sockets[slot.local - 1] ?? this.#first
-			if (socket.sendBatch(slots, from + done, 1) === 0) break
-			done++
+			slot.local = 0
+			if (racing && socket.sendBatch(slots, i, 1) === 0) return i - from
 		}
-		return done
+		return racing ? count : this.#first.sendBatch(slots, from, count)
+	}
+
+	wakeAfter(delay: Nanos): boolean {
+		return this.#first.wakeAfter(delay)
 	}
 
 	connect(address: number, port: number): void {

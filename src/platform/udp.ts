@@ -3,6 +3,7 @@
 // portable/udp.ts stands on node:dgram, linux/udp.ts on the system calls; one test suite runs both.
 
 import type { Slot } from '../base/slots.ts'
+import type { Nanos } from '../base/time.ts'
 
 export interface UdpOptions {
 	/** Our IPv4 address; 0: every one of this machine. */
@@ -25,11 +26,17 @@ export interface UdpHandlers {
 	 * for arms it again.
 	 */
 	readable(): void
-	/** The network says that nobody answers there (ICMP). A hint, forgeable; not every platform hears it. */
+	/**
+	 * The network says that nobody answers there (ICMP). A hint, forgeable; not every platform
+	 * hears it.
+	 */
 	unreachable(address: number, port: number): void
 }
 
-/** Losses by name, errno names among them: ENOBUFS, EPERM, EMSGSIZE, ENETUNREACH, truncated, overrun … */
+/**
+ * Losses by name, errno names among them: ENOBUFS, EPERM, EMSGSIZE, ENETUNREACH, truncated, overrun
+ * …
+ */
 export type UdpCounters = Map<string, number>
 
 export interface Udp {
@@ -53,7 +60,15 @@ export interface Udp {
 	 */
 	sendBatch(slots: readonly Slot[], from: number, count: number): number
 
-	/** Only this peer from now on: cheaper sends, and its ICMP errors are heard. 0: everybody again. */
+	/**
+	 * One more call of readable() after this delay, more exact than the event loop's timers (of the
+	 * calls the latest counts). False: not here; use a timer.
+	 */
+	wakeAfter(delay: Nanos): boolean
+
+	/**
+	 * Only this peer from now on: cheaper sends, and its ICMP errors are heard. 0: everybody again.
+	 */
 	connect(address: number, port: number): void
 
 	close(): void
