@@ -54,7 +54,8 @@ function checkServers(raw: RawConfig, config: Config): Complaint[] {
 	})
 	const { servers } = config
 	if (raw.server !== undefined && servers.length === 0) {
-		complaints.push({ path: ['server'], on: 'key', message: 'an empty list of servers: add [[server]]' })
+		const message = 'an empty list of servers: add [[server]]'
+		complaints.push({ path: ['server'], on: 'key', message })
 	}
 	return complaints
 }
@@ -112,8 +113,8 @@ function twins(
 	return {
 		path: given ? ['server', i, 'extension'] : ['server', i],
 		on: given ? 'value' : 'key',
-		message: `extension: the server in {other} has ${what} on ${where} as well, and nothing else tells `
-			+ 'them apart: give each its own extension, or another port',
+		message: `extension: the server in {other} has ${what} on ${where} as well, and nothing else `
+			+ 'tells them apart: give each its own extension, or another port',
 		other: ['server', before],
 	}
 }
@@ -147,13 +148,14 @@ function checkConsole(raw: RawConfig, config: Config): Complaint[] {
 		}
 		first ??= path
 		if (name.clients === undefined) {
-			complaints.push({ path, on: 'value', message: 'service: the console manages this machine, so it '
-				+ 'needs clients = ["…"], the public keys that may (curvegate pubkey DIR prints one)' })
+			complaints.push({ path, on: 'value', message: 'service: the console manages this machine, '
+				+ 'so it needs clients = ["…"]: the public keys that may (curvegate pubkey DIR prints '
+				+ 'one)' })
 		}
 	}))
 	if (raw.console !== undefined && config.console?.device === '') {
-		complaints.push({ path: ['console'], on: 'key', message: 'device is missing in [console]: board '
-			+ `'${config.board.name}' has none of its own; as device = "/dev/ttyAMA0"` })
+		complaints.push({ path: ['console'], on: 'key', message: 'device is missing in [console]: '
+			+ `board '${config.board.name}' has none of its own; as device = "/dev/ttyAMA0"` })
 	}
 	return complaints
 }
@@ -168,8 +170,8 @@ function checkGateway(raw: RawGateway, config: Config): Complaint[] {
 			message: 'ports: an empty list: as ports = [4000]' })
 	}
 	if (gateway.address === undefined && gateway.wan === undefined) {
-		complaints.push({ path: ['gateway'], on: 'key', message: 'wan or address is missing in [gateway]: '
-			+ `board '${config.board.name}' names no interface; as wan = "eth0"` })
+		complaints.push({ path: ['gateway'], on: 'key', message: 'wan or address is missing in '
+			+ `[gateway]: board '${config.board.name}' names no interface; as wan = "eth0"` })
 	}
 	complaints.push(...checkRoutes(config, forbidden))
 	const { encoded } = gateway
@@ -262,7 +264,8 @@ function checkMemory(raw: RawConfig, config: Config, machine: Machine): Complain
 	const ram = ramOf(config.board, machine)
 	const need = plan.totalBytes + plan.outsideBytes
 	if (need <= share * ram) return []
-	return [{ path, on: 'value', message: `${key}: ${formatSize(config.limits.memory)} and what comes `
-		+ `on top (${formatSize(plan.outsideBytes)}) are more than ${share} of the ${formatSize(ram)} `
-		+ `that board '${name}' has: ${formatSize(Math.floor(share * ram))}` }]
+	const text = `${formatSize(config.limits.memory)} and what comes on top `
+		+ `(${formatSize(plan.outsideBytes)}) are more than ${share} of the ${formatSize(ram)} that `
+		+ `board '${name}' has: ${formatSize(Math.floor(share * ram))}`
+	return [{ path, on: 'value', message: `${key}: ${text}` }]
 }

@@ -1,4 +1,5 @@
-// Faults of a file that a person wrote, each with its place: shown with the line, all of them at once.
+// Faults of a file that a person wrote, each with its place: shown with the line, all of them at
+// once.
 
 import { Usage } from '../platform/trouble.ts'
 import type { Places } from './toml-places.ts'

@@ -99,7 +99,8 @@ test('a new board is a new file: no code', async (t) => {
 	t.is(board.profile.network.lan, 'br-lan')
 	t.is(board.profile.tested, undefined, 'what the parent was tested for is not ours')
 	const { boards } = await loadBoards(boardFolders(dir))
-	t.is(recognise(boards, { compatible: ['acme,router-7', 'arm,v8'], ramBytes: 0 })?.name, 'my-router')
+	const machine = { compatible: ['acme,router-7', 'arm,v8'], ramBytes: 0 }
+	t.is(recognise(boards, machine)?.name, 'my-router')
 	const { code, stdout } = runCurvegate(['boards', 'show', 'my-router', '--boards', dir])
 	t.is(code, 0)
 	t.regex(stdout, /connections = 300 +my-router\.toml:11 +guests\n/)
@@ -126,7 +127,9 @@ const OWN = 'title = "x"\n[status]\nlevel = "supported"\nreason = "x"\n'
 
 const WRONG: Readonly<Record<string, Case>> = {
 	'a circle': {
-		files: { a: `inherits = "b"\n${OWN}`, b: `inherits = "c"\n${OWN}`, c: `inherits = "a"\n${OWN}` },
+		files: {
+			a: `inherits = "b"\n${OWN}`, b: `inherits = "c"\n${OWN}`, c: `inherits = "a"\n${OWN}`,
+		},
 		load: 'a',
 		says: /c\.toml:1:12: inherits itself: a → b → c → a/,
 	},
@@ -141,7 +144,10 @@ const WRONG: Readonly<Record<string, Case>> = {
 		says: /a\.toml:1:12: inherits: no board profile 'linus'; did you mean 'linux'\?/,
 	},
 	'an unknown key in a parent': {
-		files: { a: `inherits = "b"\n${OWN}`, b: `inherits = "linux"\n${OWN}[limits]\nmemroy = "1M"\n` },
+		files: {
+			a: `inherits = "b"\n${OWN}`,
+			b: `inherits = "linux"\n${OWN}[limits]\nmemroy = "1M"\n`,
+		},
 		load: 'a',
 		says: /b\.toml:7:1: unknown key 'memroy' in \[limits\]; did you mean 'memory'\?/,
 	},

@@ -39,7 +39,7 @@ test('a change is written, read back, and nothing is left beside it', async (t) 
 	t.deepEqual(readdirSync(dir), ['curvegate.toml'])
 })
 
-test('what would not be valid is refused with its place, and the file stays as it was', async (t) => {
+test('what would not be valid is refused with its place; the file stays as it was', async (t) => {
 	const file = join(folder(t), 'curvegate.toml')
 	writeFileSync(file, TEXT)
 	const edits = [{ path: ['limits', 'memory'], value: '1M' }]

@@ -94,7 +94,8 @@ test('the example of the product page is read, every value of it', async (t) => 
 	t.is(gateway!.address, addressOf('192.0.2.1'))
 	t.deepEqual([gateway!.wan, gateway!.lan, gateway!.datapath], ['eth0', 'eth1', 'auto'])
 	t.is(toHex(gateway!.route[0]!.extension), '000102030405060708090a0b0c0d0e0f')
-	t.deepEqual(gateway!.route[0]!.target, { kind: 'ipv4', address: addressOf('10.77.0.2')!, port: 0 })
+	const address = addressOf('10.77.0.2')!
+	t.deepEqual(gateway!.route[0]!.target, { kind: 'ipv4', address, port: 0 })
 	t.is(gateway!.encoded!.sealKeys, '/var/lib/curvegate/seal')
 	t.deepEqual(config.console, { device: '/dev/ttyAMA0', baud: 115_200, driver: 'serialport' })
 	t.deepEqual([limits.connections, limits.memory], [1024, 48 * 2 ** 20])
@@ -155,7 +156,7 @@ test('what looks wrong and is not', async (t) => {
 		// Two servers on different ports; on one port with different extensions; on a free port each.
 		`${SMALL}[[server]]\nlisten = "127.0.0.1:4001"\n[[server.name]]\nname = "a.example"\n`
 			+ 'service = "echo"\n',
-		`${SMALL}[[server]]\nextension = "any"\n[[server.name]]\nname = "a.example"\nservice = "echo"\n`,
+		`${SMALL}[[server]]\nextension = "any"\n[[server.name]]\nname = "a"\nservice = "echo"\n`,
 		`${SMALL.replace('[[server]]', '[[server]]\nlisten = "127.0.0.1:0"')}[[server]]\n`
 			+ 'listen = "127.0.0.1:0"\n[[server.name]]\nname = "a.example"\nservice = "echo"\n',
 		// The gateway's own port: its servers are routed by their extension.
@@ -166,7 +167,8 @@ test('what looks wrong and is not', async (t) => {
 		'schema = 1\nkeys = \'k\'\nserver = [{ name = [{ name = "a", service = "echo" }] }]',
 		SMALL.replaceAll('\n', '\r\n'),
 		// Nobody is given up, so nobody need be asked.
-		`${SMALL}[limits]\nkeepalive = "never"\ndead-peer = "never"\n`.replace('dead-peer = "8h"\n', ''),
+		`${SMALL.replace('dead-peer = "8h"\n', '')}[limits]\nkeepalive = "never"\n`
+			+ 'dead-peer = "never"\n',
 		'schema = 1\n[console]\ndevice = "/dev/ttyS0"\n',
 	]
 	for (const text of fine) await t.notThrowsAsync(read(text), text)
@@ -181,10 +183,12 @@ test('from-source and the same digits in the open are one extension', async (t) 
 })
 
 test('at most 64 servers on one address', async (t) => {
-	const server = (i: number): string => `[[server]]\nextension = "${i.toString(16).padStart(32, '0')}"\n`
+	const hex = (i: number): string => i.toString(16).padStart(32, '0')
+	const server = (i: number): string => `[[server]]\nextension = "${hex(i)}"\n`
 		+ '[[server.name]]\nname = "a"\nservice = "echo"\n'
 	const servers = (n: number): string => Array.from({ length: n }, (_, i) => server(i)).join('')
-	const text = (n: number): string => `schema = 1\nkeys = "k"\n${servers(n)}[limits]\nmemory = "700M"\n`
+	const text = (n: number): string =>
+		`schema = 1\nkeys = "k"\n${servers(n)}[limits]\nmemory = "700M"\n`
 	const big = { machine: { compatible: [], ramBytes: 2 ** 34 } }
 	t.is((await read(text(64), big)).servers.length, 64)
 	const error = await t.throwsAsync(read(text(65), big), { instanceOf: Refused })

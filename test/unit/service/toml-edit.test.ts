@@ -74,7 +74,10 @@ const CASES: Readonly<Record<string, Case>> = {
 		more: ['', '[gateway.encoded]', 'ports = [4000, 4001]'],
 	},
 	'a new server': {
-		edits: [{ path: ['server', 2], value: { listen: '0.0.0.0:5000', name: [{ name: 'c', service: 'echo' }] } }],
+		edits: [{
+			path: ['server', 2],
+			value: { listen: '0.0.0.0:5000', name: [{ name: 'c', service: 'echo' }] },
+		}],
 		less: [],
 		more: ['', '', '[[server]]', 'listen = "0.0.0.0:5000"', '[[server.name]]', 'name = "c"',
 			'service = "echo"'],
@@ -152,7 +155,7 @@ test('an empty file, CRLF, inline tables, dotted keys', (t) => {
 	t.is(editToml('[b]\n', [{ path: ['b', 'a'], value: 1 }]), '[b]\na = 1\n')
 })
 
-test('a thousand random changes one after the other keep every comment that they do not touch', (t) => {
+test('a thousand random changes keep every comment that they do not touch', (t) => {
 	const seed = 20_260_804
 	const { below } = makeGenerator(seed)
 	const paths: readonly Path[] = [
@@ -160,7 +163,9 @@ test('a thousand random changes one after the other keep every comment that they
 		['server', 0, 'name', 0, 'service'], ['server', 1, 'extension'], ['log', 'level'],
 		['metrics', 'listen'], ['gateway', 'wan'], ['gateway', 'encoded', 'ports'],
 	]
-	const values: readonly (TomlValue | undefined)[] = ['x', 'tab\tand "quotes"', 7, [1, 2], undefined, []]
+	const values: readonly (TomlValue | undefined)[] = [
+		'x', 'tab\tand "quotes"', 7, [1, 2], undefined, [],
+	]
 	let text = FILE
 	for (let i = 0; i < 1000; i++) {
 		const edit = { path: paths[below(paths.length)]!, value: values[below(values.length)] }
