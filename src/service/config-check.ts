@@ -6,8 +6,6 @@ import { NEVER } from '../base/time.ts'
 import { Forbidden, formatTarget } from '../gateway/target.ts'
 import { NAMES_MAX, SERVERS_MAX } from '../limits.ts'
 import { addressText } from '../platform/udp.ts'
-import { SERVER_NAME_BYTES } from '../wire/packets.ts'
-import { writeServerName } from '../wire/server-name.ts'
 import { ramOf, type Machine } from './board.ts'
 import type { Config, ServerConfig } from './config.ts'
 import type { RawConfig, RawGateway } from './config-schema.ts'
@@ -63,10 +61,8 @@ function checkServers(raw: RawConfig, config: Config): Complaint[] {
 /** Names are compared as on the wire: empty labels vanish. */
 function checkNames(server: ServerConfig, i: number): Complaint[] {
 	const first = new Map<string, number>()
-	const wire = new Uint8Array(SERVER_NAME_BYTES)
 	return server.names.flatMap(({ name }, j) => {
-		writeServerName(wire, 0, new TextEncoder().encode(name))
-		const key = toHex(wire)
+		const key = name.split('.').filter((label) => label !== '').join('.')
 		const before = first.get(key)
 		first.set(key, before ?? j)
 		if (before === undefined) return []

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { toHex } from '../../../src/base/hex.ts'
 import { NEVER, SECOND } from '../../../src/base/time.ts'
-import { Trouble } from '../../../src/platform/trouble.ts'
+import { Trouble, Usage } from '../../../src/platform/trouble.ts'
 import { addressOf } from '../../../src/platform/udp.ts'
 import { extentOf } from '../../../src/service/config-check.ts'
 import {
@@ -13,6 +13,7 @@ import {
 import { isShortage, planOf } from '../../../src/service/plan.ts'
 import { Refused } from '../../../src/service/refused.ts'
 import { parseToml } from '../../../src/service/toml-file.ts'
+import { makeGenerator } from '../../support/generator.ts'
 
 const machine = { compatible: [], ramBytes: 2 ** 30 }
 const KEY = '0123456789abcdef'.repeat(4)
@@ -193,6 +194,36 @@ test('at most 64 servers on one address', async (t) => {
 	t.is((await read(text(64), big)).servers.length, 64)
 	const error = await t.throwsAsync(read(text(65), big), { instanceOf: Refused })
 	t.regex(error!.message, /at most 64 servers on one address/)
+})
+
+test('at most 65,536 names of one server', async (t) => {
+	const name = (i: number): string => `[[server.name]]\nname = "n${i}"\nservice = "echo"\n`
+	const names = Array.from({ length: 65_537 }, (_, i) => name(i)).join('')
+	const text = `schema = 1\nkeys = "k"\n[[server]]\n${names}`
+	const error = await t.throwsAsync(read(text), { instanceOf: Refused })
+	t.regex(error!.message, /at most 65536 names of one server; found 65537/)
+})
+
+test('damaged files are read or refused, with a place, and nothing else happens', async (t) => {
+	const seed = 20_260_807
+	const { below } = makeGenerator(seed)
+	const pieces = ['"', '[', ']', '=', '#', '\n', '\\', '{', '}', ',', '.', '-1', 'never', '\t', 'é', '\0',
+		'[[server]]\n', 'schema = 1\n', "'", '48M']
+	let refused = 0
+	for (let i = 0; i < 1500; i++) {
+		const at = below(EXAMPLE.length)
+		const cut = below(4) === 0 ? below(60) : below(2)
+		const text = EXAMPLE.slice(0, at) + pieces[below(pieces.length)]! + EXAMPLE.slice(at + cut)
+		try {
+			await read(text)
+		} catch (error) {
+			refused++
+			t.true(error instanceof Usage, `seed ${seed}, case ${i}: ${String(error)}`)
+			if (!(error instanceof Refused)) continue
+			for (const { line } of error.faults) t.true(line! >= 1, `seed ${seed}, case ${i}`)
+		}
+	}
+	t.true(refused > 500 && refused < 1500, `${refused}`)
 })
 
 test('without a file: the board alone', async (t) => {
