@@ -55,6 +55,20 @@ export const CANDIDATE_LIFE: Nanos = 5 * SECOND
 /** Bytes sent to an unconfirmed address for each byte received from there. */
 export const CANDIDATE_AMPLIFICATION = 3
 
+/** Bytes that one read of a service's socket takes at most. */
+export const SERVICE_READ_BYTES = 65_536
+/** How long a service may take to accept our connection. */
+export const SERVICE_CONNECT: Nanos = 20 * SECOND
+/** A program whose connection is done may go on for so long before it is asked to end. */
+export const PROGRAM_LINGER: Nanos = 10 * SECOND
+/** A program that was asked to end is killed when it is still there after this. */
+export const PROGRAM_GRACE: Nanos = 5 * SECOND
+/** A program that closed its output may take so long to exit before its end counts as success. */
+export const PROGRAM_EXIT: Nanos = 0.1 * SECOND
+/** What others hold of a failed program's output is waited for while it brings bytes this often. */
+export const PROGRAM_TAIL: Nanos = SECOND
+/** The head of a request to the welcome page. */
+export const WELCOME_HEAD_BYTES = 8192
 /** Routes that one gateway holds. */
 export const ROUTES_MAX = 1 << 20
 /** Flows of a gateway with several public ports whose port is changed on the way in. */
@@ -76,18 +90,3 @@ export const ICMP_RATE = { perSecond: 1000, burst: 200 }
 /** Verified sealed extensions that the kernel holds, and how long after their last use. */
 export const LEARNED_MAX = 262_144
 export const LEARNED_LIFE: Nanos = 600 * SECOND
-
-/** Bytes that one read of a service's socket takes at most. */
-export const SERVICE_READ_BYTES = 65_536
-/** How long a service may take to accept our connection. */
-export const SERVICE_CONNECT: Nanos = 20 * SECOND
-/** A program whose connection is done may go on for so long before it is asked to end. */
-export const PROGRAM_LINGER: Nanos = 10 * SECOND
-/** A program that was asked to end is killed when it is still there after this. */
-export const PROGRAM_GRACE: Nanos = 5 * SECOND
-/** A program that closed its output may take so long to exit before its end counts as success. */
-export const PROGRAM_EXIT: Nanos = 0.1 * SECOND
-/** What others hold of a failed program's output is waited for while it brings bytes this often. */
-export const PROGRAM_TAIL: Nanos = SECOND
-/** The head of a request to the welcome page. */
-export const WELCOME_HEAD_BYTES = 8192

@@ -1,9 +1,10 @@
 // Extensions that carry the local address themselves, in the open or sealed. Either is off unless the
 // fence says what they may name. spec: gateway.md 3
 
-import { copy, readU16BE, readU32BE, writeU16BE, writeU32BE, type Bytes } from '../base/bytes.ts'
+import { copy, readU16BE, writeU16BE, writeU32BE, type Bytes } from '../base/bytes.ts'
 import { EXTENSION_BYTES } from '../wire/packets.ts'
 import { copyPrefix64, hostFits, host4, placeOfHost, type Fence } from './fence.ts'
+import { readAddress } from './frame.ts'
 import { KIND_IPV4, KIND_IPV6, KIND_MAC, KIND_NONE, PLACE_BYTES } from './route.ts'
 import { isSealed, type Sealer } from './sealed.ts'
 import { MAC_BYTES, type Forbidden, type Target } from './target.ts'
@@ -60,7 +61,7 @@ function decodeOpen(fence: Fence, p: Bytes, at: number, to: Place): 'route' | 'f
 	switch (p[at]) {
 		case TYPE_IPV4:
 			to.kind = KIND_IPV4
-			to.address = readU32BE(p, at + 1) | 0
+			to.address = readAddress(p, at + 1)
 			to.port = readU16BE(p, at + 5)
 			return zeros(p, at + 7, 9) ? undefined : 'fence'
 		case TYPE_IPV6: {
@@ -87,7 +88,7 @@ function decodeHost(fence: Fence, index: number, host: number, to: Place): boole
 	to.port = 0
 	if (entry.kind === 'ipv4') {
 		to.kind = KIND_IPV4
-		to.address = host4(entry.prefix, host) | 0
+		to.address = host4(entry.prefix, host)
 	} else {
 		to.kind = entry.kind === 'ipv6' ? KIND_IPV6 : KIND_MAC
 		placeOfHost(entry, host, to.place, 0)

@@ -93,8 +93,9 @@ function hostBits(entry: FenceEntry): number {
 	}
 }
 
+/** As a signed integer. */
 export function host4(prefix: Prefix4, host: number): number {
-	return ((prefix.base & mask4(prefix.bits)) | host) >>> 0
+	return (prefix.base & mask4(prefix.bits)) | host
 }
 
 /** The address (16) or MAC (6) of host number `host`, into to[at]. */

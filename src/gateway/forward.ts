@@ -1,14 +1,14 @@
 // The decision: one packet and the side it came from → where it goes, rewritten in place, or why not.
 // Every datapath carries out exactly this; what is not ours it leaves to the kernel. spec: gateway.md
 
-import { readU16BE, readU32BE, writeU16BE, writeU32BE, type Bytes } from '../base/bytes.ts'
+import { readU16BE, writeU16BE, writeU32BE, type Bytes } from '../base/bytes.ts'
 import type { Nanos } from '../base/time.ts'
 import { makeDropCounts, type Drop, type DropCounts } from '../wire/drop.ts'
-import { PACKET_RECEIVER_EXTENSION } from '../wire/packets.ts'
+import { PACKET_RECEIVER_EXTENSION, PACKET_SENDER_EXTENSION } from '../wire/packets.ts'
 import { checkDatagram } from './datagram.ts'
 import {
 	fold, FRAGMENT_MASK, IPV4_BYTES, IPV4_DESTINATION, IPV4_FRAGMENT, IPV4_LENGTH, IPV4_PROTOCOL,
-	IPV4_SOURCE, IPV4_TTL, ipv4HeaderIsSound, OFFSET_MASK, PROTOCOL_ICMP, PROTOCOL_UDP, pseudoSum,
+	IPV4_SOURCE, IPV4_TTL, ipv4HeaderIsSound, OFFSET_MASK, PROTOCOL_ICMP, PROTOCOL_UDP, pseudoSum, readAddress,
 	SUM_NONE, SUM_WRONG, UDP_BYTES, UDP_DESTINATION, UDP_LENGTH, UDP_SOURCE, udpSum, wireOrder,
 	writeIpv4Checksum, writeUdpChecksum, type Frame,
 } from './frame.ts'
@@ -79,7 +79,7 @@ export class Forwarder {
 		const { bytes: p, at } = frame
 		const tables = this.tables
 		if (frame.length < IPV4_BYTES || p[at]! >> 4 !== 4) return 'pass'
-		if (readU32BE(p, at + IPV4_DESTINATION) !== tables.address) return 'pass'
+		if (readAddress(p, at + IPV4_DESTINATION) !== tables.address) return 'pass'
 		if (p[at + IPV4_PROTOCOL] === PROTOCOL_ICMP) return errorFromWan(tables, frame, now, this.verdict)
 		const port = portOf(frame, UDP_DESTINATION)
 		if (port < 0 || !tables.isPort(port)) return 'pass'
@@ -88,7 +88,7 @@ export class Forwarder {
 		const datagram = udp + UDP_BYTES
 		const no = checkHeaders(frame)
 			?? checkDatagram(p, datagram, n - IPV4_BYTES - UDP_BYTES)
-			?? (tables.sources.take(readU32BE(p, at + IPV4_SOURCE) | 0, now) ? undefined : 'rate')
+			?? (tables.sources.take(readAddress(p, at + IPV4_SOURCE), now) ? undefined : 'rate')
 			?? tables.lookUp(p, datagram + PACKET_RECEIVER_EXTENSION, port)
 			?? (tables.targets.take(targetKey(tables), now) ? undefined : 'rate')
 		if (no !== undefined) return no
@@ -103,10 +103,11 @@ export class Forwarder {
 		switch (to.kind) {
 			case KIND_IPV4:
 				verdict.way = 'lan'
-				this.#learnPort(frame, to.address >>> 0, port, now)
+				this.#learnPort(frame, port, now)
 				return rewrite(frame, IPV4_DESTINATION, to.address, UDP_DESTINATION, to.port, 1)
 			case KIND_OWN:
 				verdict.way = 'own'
+				this.#learnPort(frame, port, now)
 				return rewrite(frame, IPV4_DESTINATION, tables.address, UDP_DESTINATION, to.port, 0)
 			case KIND_MAC:
 				verdict.way = 'mac'
@@ -114,19 +115,20 @@ export class Forwarder {
 				return undefined
 			case KIND_IPV6:
 				verdict.way = 'lan'
-				this.#learnPort(frame, readU32BE(to.place, 12), port, now)
+				this.#learnPort(frame, port, now)
 				return toIpv6(tables, frame, verdict)
 		}
 		return 'route'
 	}
 
-	/** server: the last 32 bits of its address are enough beside the client's address and port. */
-	#learnPort(frame: Frame, server: number, port: number, now: Nanos): void {
+	#learnPort(frame: Frame, port: number, now: Nanos): void {
 		const { bytes: p, at } = frame
 		const to = this.tables.to.port
 		if (to === 0 || to === port) return
-		const client = readU32BE(p, at + IPV4_SOURCE)
-		this.tables.learnPort(client, readU16BE(p, at + IPV4_BYTES + UDP_SOURCE), server, to, port, now)
+		const extension = at + IPV4_BYTES + UDP_BYTES + PACKET_RECEIVER_EXTENSION
+		const client = readAddress(p, at + IPV4_SOURCE)
+		const clientPort = readU16BE(p, at + IPV4_BYTES + UDP_SOURCE)
+		this.tables.learnPort(p, extension, client, clientPort, port, now)
 	}
 
 	#fromLan(frame: Frame, now: Nanos): Drop | 'pass' | undefined {
@@ -136,13 +138,13 @@ export class Forwarder {
 		if (frame.length < IPV4_BYTES) return 'pass'
 		if (p[at]! >> 4 === 6) return fromIpv6(tables, frame, now, this.verdict)
 		if (p[at]! >> 4 !== 4) return 'pass'
-		const client = readU32BE(p, at + IPV4_DESTINATION)
+		const client = readAddress(p, at + IPV4_DESTINATION)
 		if (client === tables.address) return 'pass'
 		if (p[at + IPV4_PROTOCOL] === PROTOCOL_ICMP) {
 			return errorFromLan(tables, frame, now, this.verdict)
 		}
 		const port = portOf(frame, UDP_SOURCE)
-		const server = readU32BE(p, at + IPV4_SOURCE)
+		const server = readAddress(p, at + IPV4_SOURCE)
 		if (port < 0 || !tables.isLocal4(server, port)) return 'pass'
 		const n = readU16BE(p, at + IPV4_LENGTH)
 		const udp = at + IPV4_BYTES
@@ -150,7 +152,8 @@ export class Forwarder {
 		if (no !== undefined) return no
 		this.verdict.length = n
 		const clientPort = readU16BE(p, udp + UDP_DESTINATION)
-		const publicPort = tables.publicPort(client, clientPort, server, port, now)
+		const publicPort = tables.publicPort(p, udp + UDP_BYTES + PACKET_SENDER_EXTENSION,
+			client, clientPort, port, now)
 		return rewrite(frame, IPV4_SOURCE, tables.address, UDP_SOURCE, publicPort, 1)
 	}
 }
@@ -161,8 +164,8 @@ function targetKey(tables: Tables): number {
 	switch (to.kind) {
 		case KIND_IPV4: return to.address
 		case KIND_OWN: return to.port
-		case KIND_MAC: return readU32BE(to.place, 2) | 0
-		default: return readU32BE(to.place, 12) | 0
+		case KIND_MAC: return readAddress(to.place, 2)
+		default: return readAddress(to.place, 12)
 	}
 }
 

@@ -48,6 +48,11 @@ export const FRAME_AT = 64
 /** A frame holds a packet of an Ethernet's full length. */
 export const FRAME_BYTES = FRAME_AT + 1536
 
+/** An IPv4 address as a signed integer: such a number is never boxed, wherever it is passed. */
+export function readAddress(p: Bytes, at: number): number {
+	return (p[at]! << 24) | (p[at + 1]! << 16) | (p[at + 2]! << 8) | p[at + 3]!
+}
+
 export interface Frame {
 	readonly bytes: Bytes
 	/** The same memory as 16-bit words in the machine's own order, which checksums do not mind. */

@@ -2,18 +2,18 @@
 // whoever receives the error recognises what he sent and no local address leaves. Errors about anything
 // else are not ours. spec: gateway.md 5
 
-import { readU16BE, readU32BE, writeU16BE, writeU32BE } from '../base/bytes.ts'
+import { readU16BE, writeU16BE, writeU32BE } from '../base/bytes.ts'
 import type { Nanos } from '../base/time.ts'
 import type { Drop } from '../wire/drop.ts'
 import {
-	CLIENT_MAGIC, EXTENSION_BYTES, PACKET_SENDER_EXTENSION, SERVER_MAGIC,
+	CLIENT_MAGIC, EXTENSION_BYTES, PACKET_RECEIVER_EXTENSION, PACKET_SENDER_EXTENSION, SERVER_MAGIC,
 } from '../wire/packets.ts'
 import { startsWith } from './datagram.ts'
 import type { Verdict } from './forward.ts'
 import {
 	fold, FRAGMENT_MASK, ICMP_BYTES, ICMP_CHECKSUM, IPV4_BYTES, IPV4_CHECKSUM, IPV4_DESTINATION,
 	IPV4_FRAGMENT, IPV4_LENGTH, IPV4_PROTOCOL, IPV4_SOURCE, IPV4_TTL, ipv4HeaderIsSound,
-	PROTOCOL_ICMP, PROTOCOL_UDP, sum, UDP_BYTES, UDP_CHECKSUM, UDP_DESTINATION, UDP_SOURCE,
+	PROTOCOL_ICMP, PROTOCOL_UDP, readAddress, sum, UDP_BYTES, UDP_CHECKSUM, UDP_DESTINATION, UDP_SOURCE,
 	writeIpv4Checksum, type Frame,
 } from './frame.ts'
 import { KIND_IPV4, KIND_MAC, KIND_OWN } from './route.ts'
@@ -36,7 +36,7 @@ export function errorFromWan(
 	const { bytes: p, at } = frame
 	if (!quotesUdp(frame)) return 'pass'
 	const port = readU16BE(p, at + QUOTED_UDP + UDP_SOURCE)
-	if (readU32BE(p, at + QUOTE + IPV4_SOURCE) !== tables.address || !tables.isPort(port)) return 'pass'
+	if (readAddress(p, at + QUOTE + IPV4_SOURCE) !== tables.address || !tables.isPort(port)) return 'pass'
 	// The sender's extension tells whose packet it was.
 	const extension = at + QUOTED_DATAGRAM + PACKET_SENDER_EXTENSION
 	const n = readU16BE(p, at + IPV4_LENGTH)
@@ -72,18 +72,21 @@ export function errorFromLan(
 ): Drop | 'pass' | undefined {
 	const { bytes: p, at } = frame
 	if (!quotesUdp(frame)) return 'pass'
-	const server = readU32BE(p, at + QUOTE + IPV4_DESTINATION)
+	const server = readAddress(p, at + QUOTE + IPV4_DESTINATION)
 	const port = readU16BE(p, at + QUOTED_UDP + UDP_DESTINATION)
 	if (!tables.isLocal4(server, port)) return 'pass'
 	const n = readU16BE(p, at + IPV4_LENGTH)
-	const client = readU32BE(p, at + QUOTE + IPV4_SOURCE)
+	const client = readAddress(p, at + QUOTE + IPV4_SOURCE)
 	const no = checkError(frame, QUOTED_DATAGRAM)
 		// An error goes to who sent the quoted packet, and to nobody else.
-		?? (client === readU32BE(p, at + IPV4_DESTINATION) ? undefined : 'policy')
+		?? (client === readAddress(p, at + IPV4_DESTINATION) ? undefined : 'policy')
 		?? (tables.icmp.take(0, now) ? undefined : 'rate')
 	if (no !== undefined) return no
 	const clientPort = readU16BE(p, at + QUOTED_UDP + UDP_SOURCE)
-	const publicPort = tables.publicPort(client, clientPort, server, port, now)
+	// What we sent inward carries the server's extension as the receiver's.
+	const extension = at + QUOTED_DATAGRAM + PACKET_RECEIVER_EXTENSION
+	const whole = at + n >= extension + EXTENSION_BYTES
+	const publicPort = tables.publicPort(p, whole ? extension : -1, client, clientPort, port, now)
 	requote(frame, IPV4_DESTINATION, tables.address, UDP_DESTINATION, publicPort)
 	finish(frame, IPV4_SOURCE, tables.address, n)
 	verdict.length = n

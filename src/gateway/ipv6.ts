@@ -2,16 +2,17 @@
 // without options and fragments needs. The client's IPv4 address stands in the last 32 bits of its
 // IPv6 address, so that the server sees who it is and mobility works.
 
-import { copy, readU16BE, readU32BE, same, writeU16BE, writeU32BE } from '../base/bytes.ts'
+import { copy, readU16BE, same, writeU16BE, writeU32BE } from '../base/bytes.ts'
 import type { Nanos } from '../base/time.ts'
 import type { Drop } from '../wire/drop.ts'
 import { IPV6_BYTES } from '../wire/ip.ts'
+import { PACKET_SENDER_EXTENSION } from '../wire/packets.ts'
 import { checkDatagram } from './datagram.ts'
 import type { Verdict } from './forward.ts'
 import {
 	DONT_FRAGMENT, fold, IPV4_BYTES, IPV4_DESTINATION, IPV4_FRAGMENT, IPV4_ID, IPV4_LENGTH,
 	IPV4_PROTOCOL, IPV4_SOURCE, IPV4_TOS, IPV4_TTL, IPV6_DESTINATION, IPV6_FRAGMENT_HEADER,
-	IPV6_HEADER_BYTES, IPV6_HOPS, IPV6_LENGTH, IPV6_NEXT, IPV6_SOURCE, PROTOCOL_UDP, pseudoSum, sum,
+	IPV6_HEADER_BYTES, IPV6_HOPS, IPV6_LENGTH, IPV6_NEXT, IPV6_SOURCE, PROTOCOL_UDP, pseudoSum, readAddress, sum,
 	SUM_NONE, SUM_WRONG, UDP_BYTES, UDP_DESTINATION, UDP_LENGTH, UDP_SOURCE, udpSum,
 	wireOrder, writeIpv4Checksum, writeUdpChecksum, type Frame,
 } from './frame.ts'
@@ -27,7 +28,7 @@ export function toIpv6(tables: Tables, frame: Frame, verdict: Verdict): Drop | u
 	const n = readU16BE(p, at + IPV4_LENGTH) - IPV4_BYTES
 	let total = udpSum(frame, udp, n, pseudoSum(frame, at + IPV4_SOURCE, 8, n))
 	if (total === SUM_WRONG) return 'checksum'
-	const client = readU32BE(p, at + IPV4_SOURCE)
+	const client = readAddress(p, at + IPV4_SOURCE)
 	const tos = p[at + IPV4_TOS]!
 	const hops = p[at + IPV4_TTL]! - 1
 	if (tables.to.port !== 0) {
@@ -67,13 +68,13 @@ export function fromIpv6(
 	if (no !== undefined) return no
 	const port = readU16BE(p, udp + UDP_SOURCE)
 	if (!tables.isLocal6(p, at + IPV6_SOURCE, port)) return 'route'
-	const client = readU32BE(p, at + IPV6_DESTINATION + CLIENTS_PREFIX_BYTES)
+	const client = readAddress(p, at + IPV6_DESTINATION + CLIENTS_PREFIX_BYTES)
 	if (tables.forbidden.why4(client) !== undefined) return 'fence'
 	let total = udpSum(frame, udp, n, pseudoSum(frame, at + IPV6_SOURCE, 2 * IPV6_BYTES, n))
 	if (total === SUM_WRONG || total === SUM_NONE) return 'checksum'
 	const clientPort = readU16BE(p, udp + UDP_DESTINATION)
-	const server = readU32BE(p, at + IPV6_SOURCE + CLIENTS_PREFIX_BYTES)
-	const publicPort = tables.publicPort(client, clientPort, server, port, now)
+	const publicPort = tables.publicPort(p, udp + UDP_BYTES + PACKET_SENDER_EXTENSION, client,
+		clientPort, port, now)
 	const old = frame.halves[(udp + UDP_SOURCE) >> 1]!
 	total = fold(total + (~old & 0xffff) + wireOrder(publicPort))
 	writeU16BE(p, udp + UDP_SOURCE, publicPort)

@@ -1,7 +1,7 @@
 // Which address and port on the local side is one of ours: the sources whose packets leave under the
 // public address. Counted, since several extensions may lead to one server.
 
-import { copy, fill, writeU16BE, writeU32BE, type Bytes } from '../base/bytes.ts'
+import { copy, fill, readU16BE, readU32BE, writeU16BE, writeU32BE, type Bytes } from '../base/bytes.ts'
 import { IPV6_BYTES } from '../wire/ip.ts'
 import { KeyIndex } from './key-index.ts'
 import type { Target } from './target.ts'
@@ -36,19 +36,38 @@ export class Locals {
 		return this.#index.find(this.#key, 0) >= 0
 	}
 
-	/** False when it does not fit. Targets that send nothing back through us are no locals. */
+	/**
+	 * True when it was not yet there. Targets that send nothing back through us are no locals. There
+	 * are never more locals than routes, so that one always fits.
+	 */
 	add(target: Target): boolean {
-		if (!this.#keyOf(target)) return true
+		if (!this.#keyOf(target)) return false
 		const row = this.#index.insert(this.#key, 0)
-		if (row < 0) return false
-		this.#uses[row]!++
+		return this.#uses[row]!++ === 0
+	}
+
+	/** True when that was its last use. */
+	remove(target: Target): boolean {
+		if (!this.#keyOf(target)) return false
+		const row = this.#index.find(this.#key, 0)
+		if (row < 0 || --this.#uses[row]! > 0) return false
+		this.#index.remove(this.#key, 0)
 		return true
 	}
 
-	remove(target: Target): void {
-		if (!this.#keyOf(target)) return
-		const row = this.#index.find(this.#key, 0)
-		if (row >= 0 && --this.#uses[row]! === 0) this.#index.remove(this.#key, 0)
+	/** Each of them once, as a target. */
+	* targets(): Generator<Target> {
+		for (let row = 0; row < this.#index.rows; row++) {
+			if (this.#uses[row] === 0) continue
+			const at = row * KEY_BYTES
+			const keys = this.#index.keys
+			const port = readU16BE(keys, at + KEY_PORT)
+			let zeros = 0
+			while (zeros < 12 && keys[at + zeros] === 0) zeros++
+			yield zeros === 12
+				? { kind: 'ipv4', address: readU32BE(keys, at + 12), port }
+				: { kind: 'ipv6', address: keys.slice(at, at + IPV6_BYTES), port }
+		}
 	}
 
 	#keyOf(target: Target): boolean {

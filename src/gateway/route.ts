@@ -2,7 +2,7 @@
 // columns, not in objects: what the data path reads of a row is a few numbers.
 
 import { assert } from '../base/assert.ts'
-import { copy, type Bytes } from '../base/bytes.ts'
+import { copy, same, type Bytes } from '../base/bytes.ts'
 import { EXTENSION_BYTES } from '../wire/packets.ts'
 import { KeyIndex } from './key-index.ts'
 import { MAC_BYTES, type Target } from './target.ts'
@@ -74,6 +74,24 @@ export class RouteTable {
 		if (row < 0) return false
 		this.kinds[row] = KIND_NONE
 		return true
+	}
+
+	isUsed(row: number): boolean {
+		return this.kinds[row] !== KIND_NONE
+	}
+
+	/** Whether a row leads to exactly this target. */
+	leadsTo(row: number, target: Target): boolean {
+		if (this.kinds[row] !== kindOf(target)) return false
+		const at = row * PLACE_BYTES
+		switch (target.kind) {
+			case 'ipv4':
+				return this.addresses[row] === (target.address | 0) && this.ports[row] === target.port
+			case 'own': return this.ports[row] === target.port
+			case 'ipv6':
+				return this.ports[row] === target.port && same(this.places, at, target.address, 0, PLACE_BYTES)
+			case 'mac': return same(this.places, at, target.mac, 0, MAC_BYTES)
+		}
 	}
 
 	extensionOf(row: number, to: Bytes, at: number): void {

@@ -1,13 +1,14 @@
 // Everything that a decision looks at: routes, locals, fence, rates. Made once at start; a reload
 // changes it in place, so that no packet ever meets half of a table.
 
-import { writeU16BE, writeU32BE, type Bytes } from '../base/bytes.ts'
+import { copy, writeU16BE, writeU32BE, type Bytes } from '../base/bytes.ts'
 import { toHex } from '../base/hex.ts'
 import { randomBelow, type Random } from '../base/random.ts'
 import type { Nanos } from '../base/time.ts'
 import {
 	BUCKETS, CHANGED_PORT_LIFE, CHANGED_PORTS_MAX, ICMP_RATE, SOURCE_RATE, TARGET_RATE,
 } from '../limits.ts'
+import { EXTENSION_BYTES } from '../wire/packets.ts'
 import { Buckets, type Rate } from './buckets.ts'
 import { decodeExtension, Place, type Decoder } from './encoding.ts'
 import type { Fence } from './fence.ts'
@@ -37,10 +38,20 @@ export interface Settings {
 	readonly icmpRate?: Rate
 }
 
-// Origin key: client (4), server (4), client's port (2), server's port (2)
-const ORIGIN_BYTES = 12
+// Origin key: server's extension (16), client's address (4), its port (2), zeros (2)
+const ORIGIN_BYTES = EXTENSION_BYTES + 8
+
+/** Who wants to know what changes, to keep a copy in step. */
+export interface RouteChanges {
+	routeSet(extension: Bytes, target: Target): void
+	routeDeleted(extension: Bytes, target: Target): void
+	localAdded(target: Target): void
+	localRemoved(target: Target): void
+}
 
 export class Tables {
+	changes: RouteChanges | undefined
+	/** The public IPv4 address as a signed integer, as every address on the data path. */
 	readonly address: number
 	readonly ports: readonly number[]
 	readonly clientsPrefix: Bytes | undefined
@@ -54,6 +65,8 @@ export class Tables {
 	readonly to = new Place()
 	/** Its row, -1 when it carried its own address. */
 	row = -1
+	/** The public port that it was asked at. */
+	asked = 0
 	#decoder: Decoder | undefined
 	/** Public port of flows whose port was changed, when there are several to choose from. */
 	readonly #origins: FlowTable | undefined
@@ -62,7 +75,7 @@ export class Tables {
 
 	constructor(settings: Settings, random: Random) {
 		const key = (): number => randomBelow(random, 0x100000000)
-		this.address = settings.address >>> 0
+		this.address = settings.address | 0
 		this.ports = settings.ports
 		this.clientsPrefix = settings.clientsPrefix
 		this.forbidden = settings.forbidden
@@ -83,6 +96,10 @@ export class Tables {
 		return this.#decoder?.fence
 	}
 
+	get isSealed(): boolean {
+		return this.#decoder?.sealer !== undefined
+	}
+
 	setFence(fence: Fence | undefined, sealer: Sealer | undefined): void {
 		this.#decoder = fence === undefined ? undefined : { fence, forbidden: this.forbidden, sealer }
 	}
@@ -97,24 +114,32 @@ export class Tables {
 		return undefined
 	}
 
-	/** Inserts or replaces; what is wrong when it could not. */
+	/** Inserts or replaces; what is wrong when it could not. Tells `changes` what is different. */
 	setRoute(extension: Bytes, target: Target): string | undefined {
 		const refused = this.refuses(target)
 		if (refused !== undefined) return refused
 		const old = this.routes.find(extension, 0)
-		if (old >= 0) this.locals.remove(this.routes.targetOf(old))
-		if (this.routes.set(extension, 0, target) < 0) {
+		if (old >= 0 && this.routes.leadsTo(old, target)) return undefined
+		if (old < 0 && this.routes.count === this.routes.capacity) {
 			return `${toHex(extension)}: more than ${this.routes.capacity} routes`
 		}
-		this.locals.add(target)
+		if (old >= 0) this.#forget(extension, this.routes.targetOf(old))
+		this.routes.set(extension, 0, target)
+		this.changes?.routeSet(extension, target)
+		if (this.locals.add(target)) this.changes?.localAdded(target)
 		return undefined
 	}
 
 	deleteRoute(extension: Bytes): boolean {
 		const row = this.routes.find(extension, 0)
 		if (row < 0) return false
-		this.locals.remove(this.routes.targetOf(row))
+		this.#forget(extension, this.routes.targetOf(row))
 		return this.routes.delete(extension, 0)
+	}
+
+	#forget(extension: Bytes, target: Target): void {
+		this.changes?.routeDeleted(extension, target)
+		if (this.locals.remove(target)) this.changes?.localRemoved(target)
 	}
 
 	isPort(port: number): boolean {
@@ -126,6 +151,7 @@ export class Tables {
 	lookUp(p: Bytes, at: number, port: number): 'route' | 'fence' | undefined {
 		const row = this.routes.find(p, at)
 		this.row = row
+		this.asked = port
 		const to = this.to
 		if (row < 0) {
 			return this.#decoder === undefined ? 'route' : decodeExtension(this.#decoder, p, at, port, to)
@@ -157,11 +183,9 @@ export class Tables {
 	}
 
 	/** Remembers which public port a flow came to whose port is changed on the way in. */
-	learnPort(
-		client: number, clientPort: number, server: number, serverPort: number, port: number, now: Nanos,
-	): void {
+	learnPort(p: Bytes, at: number, client: number, clientPort: number, port: number, now: Nanos): void {
 		if (this.#origins === undefined) return
-		this.#originKey(client, clientPort, server, serverPort)
+		this.#originKey(p, at, client, clientPort)
 		let row = this.#origins.find(this.#key, 0, now)
 		if (row < 0) {
 			this.#origins.expire(now)
@@ -170,23 +194,25 @@ export class Tables {
 		if (row >= 0) this.#originPorts[row] = port
 	}
 
-	/** The public port under which a local source answers a client. */
+	/**
+	 * The public port under which the local source with the extension at p[at] answers a client;
+	 * at -1: nobody knows its extension.
+	 */
 	publicPort(
-		client: number, clientPort: number, server: number, serverPort: number, now: Nanos,
+		p: Bytes, at: number, client: number, clientPort: number, serverPort: number, now: Nanos,
 	): number {
-		if (this.#origins !== undefined) {
-			this.#originKey(client, clientPort, server, serverPort)
+		if (this.#origins !== undefined && at >= 0) {
+			this.#originKey(p, at, client, clientPort)
 			const row = this.#origins.find(this.#key, 0, now)
 			if (row >= 0) return this.#originPorts[row]!
 		}
 		return this.isPort(serverPort) ? serverPort : this.ports[0]!
 	}
 
-	#originKey(client: number, clientPort: number, server: number, serverPort: number): void {
-		writeU32BE(this.#key, 0, client)
-		writeU32BE(this.#key, 4, server)
-		writeU16BE(this.#key, 8, clientPort)
-		writeU16BE(this.#key, 10, serverPort)
+	#originKey(p: Bytes, at: number, client: number, clientPort: number): void {
+		copy(this.#key, 0, p, at, EXTENSION_BYTES)
+		writeU32BE(this.#key, EXTENSION_BYTES, client)
+		writeU16BE(this.#key, EXTENSION_BYTES + 4, clientPort)
 	}
 }
 

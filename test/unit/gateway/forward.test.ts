@@ -295,8 +295,7 @@ const fixtures: Fixture[] = [
 function check(gateway: Forwarder, side: Side, packet: Uint8Array): Result {
 	const frame = loadFrame(packet)
 	const verdict = gateway.decide(frame, side, 0)
-	if (verdict.action === 'pass') return 'pass'
-	if (verdict.action === 'drop') return verdict.drop
+	if (verdict.action !== 'forward') return verdict.action === 'pass' ? 'pass' : verdict.drop
 	const out = frame.bytes.slice(verdict.at, verdict.at + verdict.length)
 	const plain = { way: verdict.way, packet: out }
 	return verdict.way === 'mac' ? { ...plain, mac: toHex(verdict.mac) } : plain
@@ -353,11 +352,12 @@ test('encoded extensions reach what the fence allows and nothing else', (t) => {
 
 test('a flow whose port is changed answers from the public port that it came to', (t) => {
 	const gateway = makeGateway({ ports: [4000, 4100] })
+	const back = { payload: curvecp(SERVER, 'M', EXT.zero, EXT.ported, 208) }
 	for (const [port, fromPort] of [[4000, 1], [4100, 2]] as const) {
 		check(gateway, 'wan', udp4(inward(EXT.ported, { toPort: port, fromPort })))
 		t.deepEqual(
-			check(gateway, 'lan', udp4(outward({ from: OTHER4, fromPort: 5000, toPort: fromPort }))),
-			wan(outward({ from: PUBLIC, fromPort: port, toPort: fromPort, ttl: 63 })),
+			check(gateway, 'lan', udp4(outward({ ...back, from: OTHER4, fromPort: 5000, toPort: fromPort }))),
+			wan(outward({ ...back, from: PUBLIC, fromPort: port, toPort: fromPort, ttl: 63 })),
 		)
 	}
 })
