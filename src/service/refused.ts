@@ -74,7 +74,7 @@ export async function faultsOf(
 		: faultOf(file, text, places, complaint))
 }
 
-/** undefined: the two parsers disagree about this text, and what is wrong is said without a place. */
+/** undefined: the two parsers disagree about this text; what is wrong is said without a place. */
 async function placesOf(text: string): Promise<Places | undefined> {
 	const { Places } = await import('./toml-places.ts')
 	try {

@@ -69,6 +69,22 @@ test('servers on the gateway\'s own port are written out as routes', (t) => {
 	t.deepEqual(json.gateway.ownRoutes, [`${EXTENSION} :4000`])
 })
 
+test('the routes file is read with it, every line', (t) => {
+	const dir = folder(t)
+	const file = join(dir, 'c.toml')
+	writeFileSync(file, `${GOOD}[gateway]\nwan = "lo"\naddress = "192.0.2.1"\nroutes = "routes"\n`)
+	writeFileSync(join(dir, 'routes'), `# ours\n${'aa'.repeat(16)} 10.0.0.2\n${'bb'.repeat(16)} \n`
+		+ `${'aa'.repeat(16)} 10.0.0.3\nxyz 10.0.0.4\n${'cc'.repeat(16)} 127.0.0.1\n`)
+	const { code, stdout } = runCurvegate(['check', '--config', file, '--json'])
+	t.is(code, 100)
+	const { errors } = JSON.parse(stdout)
+	t.deepEqual(errors.map(({ line }: { line: number }) => line), [3, 4, 5, 6])
+	t.regex(errors[1].message, /is routed in line 2 already/)
+	t.regex(errors[3].message, /nothing is ever forwarded to 127\.0\.0\.1: loopback/)
+	writeFileSync(join(dir, 'routes'), `${'aa'.repeat(16)} 10.0.0.2 # fine\n`)
+	t.is(runCurvegate(['check', '--config', file]).code, 111, 'only the keys are missing')
+})
+
 test('faults: exit 100, one message each, and as JSON', (t) => {
 	const file = join(folder(t), 'c.toml')
 	writeFileSync(file, GOOD.replace('listen', 'lisen').replace('"echo"', '"eco"'))

@@ -207,8 +207,10 @@ test('at most 65,536 names of one server', async (t) => {
 test('damaged files are read or refused, with a place, and nothing else happens', async (t) => {
 	const seed = 20_260_807
 	const { below } = makeGenerator(seed)
-	const pieces = ['"', '[', ']', '=', '#', '\n', '\\', '{', '}', ',', '.', '-1', 'never', '\t', 'é', '\0',
-		'[[server]]\n', 'schema = 1\n', "'", '48M']
+	const pieces = [
+		'"', '[', ']', '=', '#', '\n', '\\', '{', '}', ',', '.', '-1', 'never', '\t', 'é', '\0',
+		'[[server]]\n', 'schema = 1\n', "'", '48M',
+	]
 	let refused = 0
 	for (let i = 0; i < 1500; i++) {
 		const at = below(EXAMPLE.length)
