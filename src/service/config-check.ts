@@ -169,6 +169,11 @@ function checkGateway(raw: RawGateway, config: Config): Complaint[] {
 		complaints.push({ path: ['gateway'], on: 'key', message: 'wan or address is missing in '
 			+ `[gateway]: board '${config.board.name}' names no interface; as wan = "eth0"` })
 	}
+	const { routes } = config.limits
+	if (gateway.route.length > routes) {
+		complaints.push({ path: ['gateway', 'route', routes], on: 'key', message: `more than ${routes} `
+			+ 'routes: raise [limits] routes; many belong into a file, [gateway] routes = "FILE"' })
+	}
 	complaints.push(...checkRoutes(config, forbidden))
 	const { encoded } = gateway
 	if (encoded === undefined) return complaints

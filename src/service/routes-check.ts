@@ -3,8 +3,10 @@
 
 import { readFileSync } from 'node:fs'
 import { toHex } from '../base/hex.ts'
+import { KeyIndex } from '../gateway/key-index.ts'
 import { Forbidden, formatTarget } from '../gateway/target.ts'
 import { troubleOf } from '../platform/trouble.ts'
+import { EXTENSION_BYTES } from '../wire/packets.ts'
 import type { Config } from './config.ts'
 import type { Fault } from './refused.ts'
 import { parseRouteLine, type Route } from './routes-file.ts'
@@ -23,14 +25,21 @@ export function checkRoutesFile({ gateway, limits }: Config): Fault[] {
 		throw troubleOf('read', file, error)
 	}
 	const forbidden = new Forbidden(gateway.address === undefined ? [] : [gateway.address], [])
-	const firstLines = new Map(gateway.route.map(({ extension }) => [toHex(extension), 0]))
+	// Nobody but the owner writes this file: a fixed hash is as good as a secret one.
+	const known = new KeyIndex(limits.routes, EXTENSION_BYTES, 0, 0)
+	/** Line of each row; 0: the configuration itself. */
+	const lines = new Int32Array(limits.routes)
+	for (const { extension } of gateway.route) known.insert(extension, 0)
 	const faults: Fault[] = []
 	const judge = (route: Route, line: number): string | undefined => {
-		const key = toHex(route.extension)
-		const before = firstLines.get(key)
-		if (before === 0) return `${key} is routed by the configuration already: one target each`
-		if (before !== undefined) return `${key} is routed in line ${before} already: one target each`
-		firstLines.set(key, line)
+		const before = known.find(route.extension, 0)
+		if (before >= 0) {
+			const where = lines[before] === 0 ? 'by the configuration' : `in line ${lines[before]}`
+			return `${toHex(route.extension)} is routed ${where} already: one target each`
+		}
+		const row = known.insert(route.extension, 0)
+		if (row < 0) return `more than ${limits.routes} routes: raise [limits] routes`
+		lines[row] = line
 		const why = forbidden.why(route.target)
 		const text = formatTarget(route.target)
 		if (why !== undefined) return `nothing is ever forwarded to ${text}: ${why}`
@@ -50,9 +59,6 @@ export function checkRoutesFile({ gateway, limits }: Config): Fault[] {
 			const message = judge(route, line)
 			if (message !== undefined) faults.push({ file, line, column: 1, source, message })
 		}
-		if (firstLines.size <= limits.routes) continue
-		const message = `more than ${limits.routes} routes: raise [limits] routes`
-		return [...faults, { file, line, column: 1, source, message }]
 	}
 	return faults
 }

@@ -109,6 +109,9 @@ export const BROKEN: readonly (readonly [title: string, text: string])[] = [
 		`${GATEWAY}[[gateway.route]]\nextension = "${A}"\ntarget = "192.0.2.1"\n`],
 	['a route twice', `${GATEWAY}[[gateway.route]]\nextension = "${A}"\ntarget = "10.77.0.2"\n`
 		+ `[[gateway.route]]\nextension = "${A}"\ntarget = "10.77.0.3"\n`],
+	['more routes than the limit', `${GATEWAY}[[gateway.route]]\nextension = "${A}"\n`
+		+ `target = "10.77.0.2"\n[[gateway.route]]\nextension = "${'f'.repeat(32)}"\n`
+		+ 'target = "10.77.0.3"\n[limits]\nroutes = 1\n'],
 	['a route to a name', `${GATEWAY}[[gateway.route]]\nextension = "${A}"\ntarget = "pi.lan"\n`],
 	['an IPv6 target without a prefix',
 		`${GATEWAY}[[gateway.route]]\nextension = "${A}"\ntarget = "[2001:db8::2]"\n`],
