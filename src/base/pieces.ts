@@ -1,5 +1,6 @@
 // One pool of equal pieces of memory, borrowed while data is in flight and given back when it has
-// drained. Every borrower is guaranteed one piece; beyond that the pool lends what nobody is promised.
+// drained. Every borrower is guaranteed one piece; beyond that the pool lends what nobody is
+// promised.
 
 import { assert } from './assert.ts'
 import type { Bytes } from './bytes.ts'
@@ -27,7 +28,9 @@ export class PiecePool {
 	#freeCount: number
 	/** Borrowers whose guaranteed piece is not in use: so many free pieces are not for others. */
 	#promised = 0
-	/** Views of the aligned KiBs, made at their first use: a view per packet would be an allocation. */
+	/**
+	 * Views of the aligned KiBs, made at their first use: a view per packet would be an allocation.
+	 */
 	readonly #views: (Bytes | undefined)[] = []
 
 	/** The system gives the memory's pages at their first use. */
@@ -98,7 +101,9 @@ export class PiecePool {
 	}
 }
 
-/** The last view of each packet slot: full blocks lie at the same place in message after message. */
+/**
+ * The last view of each packet slot: full blocks lie at the same place in message after message.
+ */
 const blockViews = new WeakMap<Bytes, Bytes>()
 
 function blockView(p: Bytes, at: number): Bytes {

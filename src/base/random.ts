@@ -12,7 +12,7 @@ const scratch = new Uint8Array(8)
 /** A uniform integer in [0, bound), bound at most 2^53. */
 export function randomBelow(random: Random, bound: number): number {
 	random.fill(scratch, 0, 7)
-	let value = 0
-	for (let i = 0; i < 7; i++) value = value * (i === 0 ? 1 : 256) + (i === 0 ? scratch[i]! & 31 : scratch[i]!)
+	let value = scratch[0]! & 31
+	for (let i = 1; i < 7; i++) value = value * 256 + scratch[i]!
 	return Math.floor((value / 0x20000000000000) * bound)
 }

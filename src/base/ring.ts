@@ -1,5 +1,6 @@
 // A window over a byte stream, addressed by stream position, on pieces borrowed from a pool. It
-// knows nothing of what is valid: its owner does. Between front and front + capacity all is storable.
+// knows nothing of what is valid: its owner does. Between front and front + capacity all is
+// storable.
 
 import type { Bytes } from './bytes.ts'
 import { NONE, type PiecePool } from './pieces.ts'

@@ -1,12 +1,13 @@
 // The pieces that one borrower holds, found by an index that only grows: a sliding window over an
-// endless row of pieces. The piece at the front may be the borrower's guaranteed one.
+// endless row of pieces. The piece at the front may be the one that the pool has promised it.
 
 import { NONE, type PiecePool } from './pieces.ts'
 
 const EMPTY = new Int32Array(0)
 const TABLE_MIN = 8
-/** A table above this is not kept when nothing is borrowed. */
-const TABLE_KEPT = 64
+/** Small tables that nobody uses now: who holds nothing needs none, and nobody makes one twice. */
+const spareTables: Int32Array[] = []
+const SPARE_MAX = 256
 
 export class Shelf {
 	readonly pool: PiecePool
@@ -15,15 +16,18 @@ export class Shelf {
 	/** Pieces held now. */
 	held = 0
 	/** Piece + 1 of index i at i modulo its length, a power of two; 0: none. */
-	#table = EMPTY
+	#table: Int32Array = EMPTY
 	/** One above the largest index that holds a piece; front when none does. */
 	#end = 0
-	/** The index whose piece is the guaranteed one; NONE: not in use. */
+	/** Whether the piece at the front is promised by the pool. */
+	readonly #promised: boolean
+	/** The index whose piece is the promised one; NONE: not in use. */
 	#guaranteed = NONE
 
-	constructor(pool: PiecePool) {
+	constructor(pool: PiecePool, promised = true) {
 		this.pool = pool
-		pool.join()
+		this.#promised = promised
+		if (promised) pool.join()
 	}
 
 	/** The piece at index, or NONE. The index is at or above front. */
@@ -35,7 +39,7 @@ export class Shelf {
 	borrow(index: number): number {
 		const known = this.at(index)
 		if (known !== NONE) return known
-		const guaranteed = index === this.front && this.#guaranteed === NONE
+		const guaranteed = this.#ownAt(index)
 		const piece = this.pool.take(guaranteed)
 		if (piece === NONE) return NONE
 		if (guaranteed) this.#guaranteed = index
@@ -48,8 +52,7 @@ export class Shelf {
 
 	/** How many more pieces this borrower could get at once, from index on. */
 	borrowable(index: number): number {
-		const own = index === this.front && this.#guaranteed === NONE && this.at(index) === NONE ? 1 : 0
-		return this.pool.spare + own
+		return this.pool.spare + (this.#ownAt(index) && this.at(index) === NONE ? 1 : 0)
 	}
 
 	/** Gives back what lies below index, which becomes the front. */
@@ -58,19 +61,25 @@ export class Shelf {
 		for (let i = this.front; i < stop; i++) this.#give(i)
 		this.front = index
 		if (this.#end < index) this.#end = index
-		if (this.held === 0 && this.#table.length > TABLE_KEPT) this.#table = EMPTY
+		if (this.held > 0) return
+		this.#end = index
+		this.#dropTable()
 	}
 
 	/** Gives everything back; the front stays. */
 	clear(): void {
 		for (let i = this.front; i < this.#end; i++) this.#give(i)
 		this.#end = this.front
-		if (this.#table.length > TABLE_KEPT) this.#table = EMPTY
+		this.#dropTable()
 	}
 
 	release(): void {
 		this.clear()
-		this.pool.leave()
+		if (this.#promised) this.pool.leave()
+	}
+
+	#ownAt(index: number): boolean {
+		return this.#promised && index === this.front && this.#guaranteed === NONE
 	}
 
 	#give(index: number): void {
@@ -86,10 +95,20 @@ export class Shelf {
 	#grow(needed: number): void {
 		let length = Math.max(TABLE_MIN, this.#table.length)
 		while (length < needed) length *= 2
-		const table = new Int32Array(length)
+		const spare = length === TABLE_MIN ? spareTables.pop() : undefined
+		const table = spare ?? new Int32Array(length)
 		for (let i = this.front; i < this.#end; i++) {
 			table[i & (length - 1)] = this.#table[i & (this.#table.length - 1)]!
 		}
+		this.#dropTable()
 		this.#table = table
+	}
+
+	#dropTable(): void {
+		const table = this.#table
+		this.#table = EMPTY
+		if (table.length !== TABLE_MIN || spareTables.length === SPARE_MAX) return
+		table.fill(0)
+		spareTables.push(table)
 	}
 }

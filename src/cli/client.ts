@@ -19,7 +19,7 @@ export async function openClient(
 	const extension = new ExtensionSource(own === undefined ? DEFAULT_SOURCE : `hex:${toHex(own)}`)
 	const bind = args.value('bind', readEndpoint) ?? { ip: '0.0.0.0', port: 0 }
 	const connectTimeout = args.value('timeout', readSeconds) ?? CONNECT_TIMEOUT
-	const platform = openPlatform()
+	const platform = await openPlatform()
 	const dir = args.text('keys')
 	const keys = dir === undefined ? undefined : readKeys(dir, platform.box)
 	const client = new Client({

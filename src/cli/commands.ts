@@ -12,6 +12,9 @@ const CLIENT_OPTIONS: readonly Option[] = [
 	{ name: 'timeout', value: 'SECONDS', summary: 'gives up when nobody answers, 60 when absent' },
 ]
 
+const BOARDS_OPTION: Option = { name: 'boards', value: 'DIR',
+	summary: 'folder of board profiles that is searched first' }
+
 export const COMMANDS: readonly Command[] = [
 	{
 		name: 'keygen',
@@ -31,7 +34,7 @@ export const COMMANDS: readonly Command[] = [
 	{
 		name: 'server',
 		takes: [],
-		summary: 'serves names over CurveCP; without options, a page for newcomers on 127.0.0.1:4000',
+		summary: 'serves names over CurveCP; without options, a page for newcomers',
 		options: [
 			{ name: 'keys', value: 'DIR',
 				summary: 'the long-term key directory; .curvegate/keys, made when absent' },
@@ -46,7 +49,7 @@ export const COMMANDS: readonly Command[] = [
 			JSON_OPTION,
 		],
 		examples: [
-			'curvegate server --keys keys --listen 0.0.0.0:4000 --serve ssh.example=tcp:127.0.0.1:22',
+			'curvegate server --listen 0.0.0.0:4000 --serve ssh.example=tcp:127.0.0.1:22',
 			'curvegate server --serve date.example=\'exec:date -u\'',
 		],
 		load: () => import('./server.ts'),
@@ -155,5 +158,33 @@ export const COMMANDS: readonly Command[] = [
 		summary: 'draws an address for a telephone to read',
 		options: [{ name: 'invert', summary: 'for a terminal with dark letters on light ground' }],
 		load: () => import('./address-qr.ts'),
+	},
+	{
+		name: 'check',
+		takes: [],
+		summary: 'says everything that is wrong with a configuration, or what it comes to',
+		options: [
+			{ name: 'config', value: 'FILE', summary: 'the configuration' },
+			{ name: 'board', value: 'NAME', summary: 'this board profile instead of the file\'s' },
+			BOARDS_OPTION,
+			JSON_OPTION,
+		],
+		examples: ['curvegate check --config /etc/curvegate/curvegate.toml'],
+		load: () => import('./check.ts'),
+	},
+	{
+		name: 'boards show',
+		takes: ['NAME'],
+		summary: 'a board profile: each value, who said it and why, and the memory budget',
+		options: [BOARDS_OPTION, JSON_OPTION],
+		examples: ['curvegate boards show rpi-4'],
+		load: () => import('./boards-show.ts'),
+	},
+	{
+		name: 'boards',
+		takes: [],
+		summary: 'lists the board profiles',
+		options: [BOARDS_OPTION, JSON_OPTION],
+		load: () => import('./boards.ts'),
 	},
 ]

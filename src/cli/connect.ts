@@ -115,7 +115,9 @@ function feed(source: Readable, pump: Pump): void {
 }
 
 function giveUpOnSignals(connection: ClientConnection): void {
-	for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => connection.abort())
+	for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+		process.once(signal, () => connection.abort())
+	}
 }
 
 function settle(connection: ClientConnection, address: Address): number {

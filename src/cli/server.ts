@@ -37,7 +37,7 @@ export const run: Run = async (args) => {
 	if (args.has('plan')) return printPlan(args)
 	const userName = args.text('user')
 	const user = userName === undefined ? undefined : findUser(userName)
-	const platform = openPlatform()
+	const platform = await openPlatform()
 	const keys = openKeys(args.text('keys'), platform)
 	const log = stderrLog('info')
 	sayExtension(extension, log)

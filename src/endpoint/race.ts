@@ -39,7 +39,9 @@ export class Race {
 	/** The host whose Hello is due, which counts as sent from here on; -1 for none. */
 	next(now: Nanos): number {
 		let first = 0
-		for (let i = 1; i < this.#dueAt.length; i++) if (this.#dueAt[i]! < this.#dueAt[first]!) first = i
+		for (let i = 1; i < this.#dueAt.length; i++) {
+			if (this.#dueAt[i]! < this.#dueAt[first]!) first = i
+		}
 		if (now < this.#dueAt[first]!) return -1
 		const wait = FIRST_WAIT * GROWTH ** Math.min(this.#sent[first]!++, GROWTH_STEPS)
 		this.#dueAt[first] = now + wait + randomBelow(this.#random, wait)

@@ -62,8 +62,8 @@ export class Path {
 	}
 
 	/**
-	 * Takes note of a verified packet that had the highest nonce so far. ackId: the message ID that it
-	 * acknowledges, 0 for none. True: the connection has just moved to where the packet came from.
+	 * Takes note of a verified packet that had the highest nonce so far. ackId: the message ID that
+	 * it acknowledges, 0 for none. True: the connection has just moved to where it came from.
 	 */
 	observe(slot: Slot, ackId: number, now: Nanos): boolean {
 		if (this.active.is(slot)) {

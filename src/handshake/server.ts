@@ -16,8 +16,8 @@ import {
 	COOKIE_SHORT_TERM_KEY, HELLO_BOX, HELLO_BOX_BYTES, HELLO_NONCE,
 	INITIATE_BOX, INITIATE_COOKIE, INITIATE_LONG_TERM_KEY, INITIATE_NONCE, INITIATE_VOUCH,
 	INITIATE_VOUCH_NONCE, INNER_BOX, INNER_BOX_BYTES, INNER_CLIENT_KEY, INNER_NONCE,
-	INNER_SERVER_SECRET, KIND_COOKIE, PACKET_RECEIVER_EXTENSION, PACKET_SENDER_EXTENSION, SERVER_MAGIC,
-	EXTENSION_BYTES, PACKET_KIND,
+	INNER_SERVER_SECRET, KIND_COOKIE, PACKET_RECEIVER_EXTENSION, PACKET_SENDER_EXTENSION,
+	SERVER_MAGIC, EXTENSION_BYTES, PACKET_KIND,
 } from '../wire/packets.ts'
 import { MinuteKeys } from './minute-key.ts'
 import { Session, initiateNonce } from './session.ts'
@@ -120,9 +120,10 @@ export class ServerHandshake {
 			&& !this.#box.open(p, box, INNER_BOX_BYTES, nonce, this.keys.last)) return false
 		copy(this.#shortTermSecret, 0, p, INITIATE_COOKIE + INNER_SERVER_SECRET, KEY_BYTES)
 		fill(p, INITIATE_COOKIE + INNER_SERVER_SECRET, KEY_BYTES, 0)
-		if (same(p, INITIATE_COOKIE + INNER_CLIENT_KEY, p, CLIENT_SHORT_TERM_KEY, KEY_BYTES)) return true
-		this.#box.purge(this.#shortTermSecret)
-		return false
+		const inner = INITIATE_COOKIE + INNER_CLIENT_KEY
+		const right = same(p, inner, p, CLIENT_SHORT_TERM_KEY, KEY_BYTES)
+		if (!right) this.#box.purge(this.#shortTermSecret)
+		return right
 	}
 
 	#vouched(p: Bytes): boolean {

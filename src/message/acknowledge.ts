@@ -7,12 +7,14 @@ import {
 	GAP12_MAX, GAP_MAX, MESSAGE_ACK_ID, MESSAGE_RANGE1_END, RANGE_MAX, writeHint, writeRange,
 } from './format.ts'
 import {
-	DUPLICATE, EARLY, IN_ORDER, REFUSED, type Receiver, type Verdict,
+	DUPLICATE, EARLY, EMPTY, IN_ORDER, REFUSED, type Receiver, type Verdict,
 } from './receiver.ts'
 
 /** The longest that a peer of our make waits for an acknowledgment; as coarse as timers are. */
 const DELAY: Nanos = MILLISECOND
-/** Blocks per acknowledgment: two at first and in slow flows, a quarter millisecond's in fast ones. */
+/**
+ * Blocks per acknowledgment: two at first and in slow flows, a quarter millisecond's in fast ones.
+ */
 const COALESCED_MIN = 2
 const COALESCED_MAX = 32
 const COALESCED_SHARE = 4
@@ -21,9 +23,11 @@ const PROMPT_BLOCKS = 8
 const PROMPT_EARLY = 3
 /** Acknowledging IDs that wait for a message each; beyond these, ranges say enough. */
 const IDS_MAX = 32
-/** Early runs that are remembered; four of them fit into a message. */
-const RUNS_MAX = 8
+/** Early runs that are remembered; four of them fit into a message, if they lie close together. */
+const RUNS_MAX = 32
 const RUNS_SENT = 4
+/** So many new runs are said before later ones push them out. */
+const RUNS_UNSAID = 2
 /** An opened window is news when it grew by this much, and the known one had become small. */
 const WINDOW_NEWS = 4
 
@@ -36,7 +40,7 @@ export class Acknowledge {
 	/** IDs to be named, each once and never again: the oldest first. */
 	#ids: Uint32Array | undefined
 	#idCount = 0
-	/** For a peer of our make only the latest matters; 0: none. */
+	/** Of the blocks of a peer of our make only the latest matters; 0: none. */
 	#latestId = 0
 	/** Blocks taken since the last acknowledgment, and since the first. */
 	#unsaid = 0
@@ -49,6 +53,9 @@ export class Acknowledge {
 	/** Starts and stops of the latest early runs on block boundaries, the newest at #newest. */
 	#runs: Float64Array | undefined
 	#newest = 0
+	/** Which of them no message has said, and how many of those there are. */
+	#unsaidRuns: Uint8Array | undefined
+	#newRuns = 0
 	/** The runs that go into this message, in ascending order. */
 	#chosen: Int8Array | undefined
 	/** Where the window ended when the peer last heard of it. */
@@ -72,7 +79,9 @@ export class Acknowledge {
 			this.dueAt = now
 			return
 		}
-		this.#latestId = id
+		// An empty block asks for its own ID: a ping for its round trip, a probe for its path.
+		if (verdict === EMPTY) this.#queue(id)
+		else this.#latestId = id
 		this.#unsaid++
 		this.#blocks++
 		this.#pace(now)
@@ -101,7 +110,7 @@ export class Acknowledge {
 		writeHint(p, at, window)
 		this.#saidLimit = receiver.boundary + window
 		this.#unsaid = 0
-		this.dueAt = this.#idCount > 0 ? now : NEVER
+		this.dueAt = this.#idCount > 0 || this.#newRuns > 0 ? now : NEVER
 	}
 
 	#prompt(verdict: Verdict, ends: boolean): boolean {
@@ -111,7 +120,7 @@ export class Acknowledge {
 		} else if (verdict !== IN_ORDER) {
 			return true
 		}
-		return this.#unsaid >= this.#coalesced
+		return this.#unsaid >= this.#coalesced || this.#newRuns >= RUNS_UNSAID
 	}
 
 	#pace(now: Nanos): void {
@@ -144,42 +153,68 @@ export class Acknowledge {
 
 	/** A run grows while blocks follow each other, up to what a range can say. */
 	#note(start: number, stop: number): void {
-		if (this.#runs === undefined) {
+		if (this.#runs === undefined || this.#unsaidRuns === undefined) {
 			this.#runs = new Float64Array(2 * RUNS_MAX)
+			this.#unsaidRuns = new Uint8Array(RUNS_MAX)
 			this.#chosen = new Int8Array(RUNS_SENT)
 		}
 		const last = 2 * this.#newest
 		if (start === this.#runs[last + 1]! && stop - this.#runs[last]! <= RANGE_MAX) {
 			this.#runs[last + 1] = stop
-			return
+		} else {
+			this.#newest = (this.#newest + 1) % RUNS_MAX
+			this.#runs[2 * this.#newest] = start
+			this.#runs[2 * this.#newest + 1] = stop
 		}
-		this.#newest = (this.#newest + 1) % RUNS_MAX
-		this.#runs[2 * this.#newest] = start
-		this.#runs[2 * this.#newest + 1] = stop
+		if (this.#unsaidRuns[this.#newest] === 0) this.#newRuns++
+		this.#unsaidRuns[this.#newest] = 1
 	}
 
 	#writeRanges(p: Bytes, at: number, end: number): void {
 		const runs = this.#runs
 		const chosen = this.#chosen
 		let count = 0
+		// Blocks whose IDs are still to be named must not be acknowledged before: see took.
+		const allNamed = this.#idCount === 0
 		if (runs !== undefined && chosen !== undefined && this.#receiver.early.count > 0) {
-			for (let i = 0; i < RUNS_MAX && count < RUNS_SENT; i++) {
-				const run = (this.#newest + RUNS_MAX - i) % RUNS_MAX
-				count = choose(runs, chosen, count, run, end)
-			}
+			if (allNamed && this.#newRuns > 0) count = this.#choose(runs, chosen, count, 1, end)
+			if (allNamed) count = this.#choose(runs, chosen, count, 0, end)
+		} else if (this.#newRuns > 0) {
+			this.#unsaidRuns!.fill(0)
+			this.#newRuns = 0
 		}
 		let before = end
 		for (let i = 0; i < RUNS_SENT; i++) {
-			const run = i < count ? 2 * chosen![i]! : -1
-			if (run < 0) {
+			if (i >= count) {
 				writeRange(p, at, i + 2, 0, 0)
 				continue
 			}
+			const run = 2 * chosen![i]!
 			const start = runs![run]!
 			const stop = runs![run + 1]!
 			writeRange(p, at, i + 2, start - before, stop - start)
 			before = stop
 		}
+	}
+
+	/** Of the runs that were said or not, those that fit, the newest first. */
+	#choose(
+		runs: Float64Array, chosen: Int8Array, before: number, unsaid: 0 | 1, end: number,
+	): number {
+		const marks = this.#unsaidRuns!
+		let count = before
+		for (let i = 0; i < RUNS_MAX && count < RUNS_SENT; i++) {
+			const run = (this.#newest + RUNS_MAX - i) % RUNS_MAX
+			if (marks[run] !== unsaid) continue
+			const chose = choose(runs, chosen, count, run, end)
+			// What does not even fit alone is covered by range 1, or cannot be said at all.
+			if (unsaid === 1 && (chose > count || count === 0)) {
+				marks[run] = 0
+				this.#newRuns--
+			}
+			count = chose
+		}
+		return count
 	}
 }
 

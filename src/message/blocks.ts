@@ -150,7 +150,7 @@ export class Blocks {
 	/** Takes it from its list; it stays until all before it are acknowledged too. */
 	acknowledge(r: number): void {
 		this.#unlink(r)
-		this.#words[r + FIELDS] = this.#words[r + FIELDS]! | ACKED
+		this.#words[r + FIELDS] = (this.#words[r + FIELDS]! & ~LOST) | ACKED
 		this.#words[r + SKIP] = 1
 	}
 

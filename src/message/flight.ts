@@ -1,5 +1,5 @@
-// What is out and not yet acknowledged: samples of the round-trip time, what came through, what must
-// be lost, and when silence has lasted too long. It moves no data. spec: RFC 8985, RFC 9002
+// What is out and not yet acknowledged: samples of the round-trip time, what came through, what
+// must be lost, and when silence has lasted too long. It moves no data. spec: RFC 8985, RFC 9002
 
 import { NONE, type PiecePool } from '../base/pieces.ts'
 import { NEVER, type Nanos } from '../base/time.ts'

@@ -46,8 +46,9 @@ export const GAP_MAX = 0xffff
 export const GAP12_MAX = 0xffffffff
 export const RANGE_MAX = 0xffff
 
-// Our own mark: the sixth range never has a length, so it acknowledges nothing for any receiver, and
-// its gap carries the receive window beyond range 1, in KiB, plus 1. No other sender fills that gap.
+// Our own mark: the sixth range never has a length, so it acknowledges nothing for any receiver,
+// and its gap carries the receive window beyond range 1, in KiB, plus 1. No other sender fills that
+// gap.
 export const HINT_UNIT = 1024
 const HINT_MAX = 0xffff
 

@@ -1,6 +1,7 @@
-// The layer under a NaCl message handler: messages pass as they are, both ways, framed by their length
-// as the handler's pipes want them. Nothing of a message is understood but its two IDs. What finds no
-// room is thrown away, as the reference does: that is the handler's flow control. spec: protocol.md 6.1
+// The layer under a NaCl message handler: messages pass as they are, both ways, framed by their
+// length as the handler's pipes want them. Nothing of a message is understood but its two IDs. What
+// finds no room is thrown away, as the reference does: that is the handler's flow control. spec:
+// protocol.md 6.1
 
 import { fill, readU32, writeU32, type Bytes } from '../base/bytes.ts'
 import type { PiecePool } from '../base/pieces.ts'

@@ -1,34 +1,81 @@
-// What arrived out of order: disjoint ranges of stream positions in ascending order, on one borrowed
-// piece while there are any. When the piece is full, or none is to be had, nothing more is taken.
+// What arrived out of order: disjoint ranges of stream positions in ascending order, on borrowed
+// pieces while there are any. When there are too many, or no piece is to be had, none is added.
 
 import { NONE, type PiecePool } from '../base/pieces.ts'
+import { Shelf } from '../base/shelf.ts'
+
+/** A peer that leaves more gaps than this sends again what it filled beyond. */
+const RANGES_MAX = 8192
 
 export class Ranges {
-	count = 0
-	readonly #pool: PiecePool
+	/** Ranges are numbered on and on; those from first up to end are held. */
+	#first = 0
+	#end = 0
+	readonly #shelf: Shelf
 	readonly #doubles: Float64Array
-	readonly #max: number
-	#piece = NONE
-	/** Index of the first range's start in #doubles; each range is start and stop. */
-	#at = 0
+	readonly #inPiece: number
 
 	constructor(pool: PiecePool) {
-		this.#pool = pool
+		this.#shelf = new Shelf(pool, false)
 		this.#doubles = pool.doubles
-		this.#max = pool.pieceBytes / 16
+		this.#inPiece = pool.pieceBytes / 16
 	}
 
-	start(i: number): number {
-		return this.#doubles[this.#at + 2 * i]!
-	}
-
-	stop(i: number): number {
-		return this.#doubles[this.#at + 2 * i + 1]!
+	get count(): number {
+		return this.#end - this.#first
 	}
 
 	/** One beyond the highest position, 0 without any. */
 	get end(): number {
 		return this.count === 0 ? 0 : this.stop(this.count - 1)
+	}
+
+	start(i: number): number {
+		return this.#doubles[this.#at(this.#first + i)]!
+	}
+
+	stop(i: number): number {
+		return this.#doubles[this.#at(this.#first + i) + 1]!
+	}
+
+	covers(start: number, stop: number): boolean {
+		if (this.count === 0 || start >= this.end) return false
+		const i = this.#from(stop)
+		return i < this.count && this.start(i) <= start
+	}
+
+	/** False, and nothing changed, when there is no room for one more range. */
+	add(start: number, stop: number): boolean {
+		const { count } = this
+		if (count > 0 && start === this.end) {
+			this.#set(count - 1, this.start(count - 1), stop)
+			return true
+		}
+		const from = count === 0 || start > this.end ? count : this.#from(start)
+		let to = from
+		while (to < count && this.start(to) <= stop) to++
+		if (from === to) return this.#insert(from, start, stop)
+		this.#set(from, Math.min(start, this.start(from)), Math.max(stop, this.stop(to - 1)))
+		this.#remove(from + 1, to)
+		return true
+	}
+
+	/** The contiguous end is at position now: what joins it is taken out, and moves it. */
+	join(position: number): number {
+		let end = position
+		while (this.count > 0 && this.start(0) <= end) {
+			end = Math.max(end, this.stop(0))
+			this.#first++
+		}
+		if (this.count === 0) this.clear()
+		else this.#shelf.advance(Math.floor(this.#first / this.#inPiece))
+		return end
+	}
+
+	clear(): void {
+		this.#first = this.#end
+		this.#shelf.advance(Math.floor(this.#end / this.#inPiece))
+		this.#shelf.clear()
 	}
 
 	/** The first range that ends at or after position; count when none does. */
@@ -43,81 +90,31 @@ export class Ranges {
 		return low
 	}
 
-	covers(start: number, stop: number): boolean {
-		if (this.count === 0 || start >= this.end) return false
-		const i = this.#from(stop)
-		return i < this.count && this.start(i) <= start
-	}
-
-	/** False, and nothing changed, when there is no memory for one more range. */
-	add(start: number, stop: number): boolean {
-		if (this.count > 0 && start === this.end) {
-			this.#doubles[this.#at + 2 * this.count - 1] = stop
-			return true
-		}
-		const from = this.count === 0 || start > this.end ? this.count : this.#from(start)
-		let to = from
-		while (to < this.count && this.start(to) <= stop) to++
-		if (from === to) return this.#insert(from, start, stop)
-		const first = Math.min(start, this.start(from))
-		const last = Math.max(stop, this.stop(to - 1))
-		this.#doubles[this.#at + 2 * from] = first
-		this.#doubles[this.#at + 2 * from + 1] = last
-		this.#remove(from + 1, to)
-		return true
-	}
-
-	/** The contiguous end is at position now: what joins it is taken out, and moves it. */
-	join(position: number): number {
-		let end = position
-		let joined = 0
-		while (joined < this.count && this.start(joined) <= end) {
-			end = Math.max(end, this.stop(joined))
-			joined++
-		}
-		this.count -= joined
-		this.#at += 2 * joined
-		if (this.count === 0) this.clear()
-		return end
-	}
-
-	clear(): void {
-		this.count = 0
-		if (this.#piece === NONE) return
-		this.#pool.give(this.#piece, false)
-		this.#piece = NONE
-	}
-
 	#insert(i: number, start: number, stop: number): boolean {
-		if (this.#piece === NONE) {
-			this.#piece = this.#pool.take(false)
-			if (this.#piece === NONE) return false
-			this.#at = this.#base
-		}
-		if (this.count === this.#max) return false
-		if (this.#at + 2 * this.count === this.#base + 2 * this.#max) {
-			this.#doubles.copyWithin(this.#base, this.#at, this.#at + 2 * this.count)
-			this.#at = this.#base
-		}
-		const at = this.#at + 2 * i
-		for (let k = this.#at + 2 * this.count - 1; k >= at; k--) {
-			this.#doubles[k + 2] = this.#doubles[k]!
-		}
-		this.#doubles[at] = start
-		this.#doubles[at + 1] = stop
-		this.count++
+		if (this.count === RANGES_MAX) return false
+		if (this.#shelf.borrow(Math.floor(this.#end / this.#inPiece)) === NONE) return false
+		this.#end++
+		for (let k = this.count - 1; k > i; k--) this.#set(k, this.start(k - 1), this.stop(k - 1))
+		this.#set(i, start, stop)
 		return true
 	}
 
 	#remove(from: number, to: number): void {
-		const n = to - from
-		if (n <= 0) return
-		const end = this.#at + 2 * this.count
-		for (let k = this.#at + 2 * to; k < end; k++) this.#doubles[k - 2 * n] = this.#doubles[k]!
-		this.count -= n
+		if (to <= from) return
+		const gone = to - from
+		for (let k = to; k < this.count; k++) this.#set(k - gone, this.start(k), this.stop(k))
+		this.#end -= gone
 	}
 
-	get #base(): number {
-		return (this.#piece * this.#pool.pieceBytes) / 8
+	#set(i: number, start: number, stop: number): void {
+		const at = this.#at(this.#first + i)
+		this.#doubles[at] = start
+		this.#doubles[at + 1] = stop
+	}
+
+	/** Where the range of this number lies: two doubles. */
+	#at(number: number): number {
+		const index = Math.floor(number / this.#inPiece)
+		return 2 * (this.#shelf.at(index) * this.#inPiece + number - index * this.#inPiece)
 	}
 }

@@ -1,4 +1,5 @@
-// What is known of the path's round-trip time, and the timeouts that follow. spec: RFC 6298, RFC 9002
+// What is known of the path's round-trip time, and the timeouts that follow. spec: RFC 6298, RFC
+// 9002
 
 import { MILLISECOND, SECOND, type Nanos } from '../base/time.ts'
 

@@ -1,5 +1,6 @@
-// The outgoing stream: cuts it into blocks, and decides which block, new or old, goes next and when.
-// What is out and lost is Flight's knowledge; speed is the controller's. spec: protocol.md 4.8, 5.5
+// The outgoing stream: cuts it into blocks, and decides which block, new or old, goes next and
+// when. What is out and lost is Flight's knowledge; speed is the controller's. spec: protocol.md
+// 4.8, 5.5
 
 import { NONE, type PiecePool } from '../base/pieces.ts'
 import type { Bytes } from '../base/bytes.ts'
@@ -39,7 +40,9 @@ export class Sender {
 	/** SUCCESS or FAILURE once the stream is ended; sent once a block carried it. */
 	#end = 0
 	#endSent = false
-	/** Positions below may be sent; our own peers say so, for others it follows what is acknowledged. */
+	/**
+	 * Positions below may be sent; our own peers say so, for others it follows what is acknowledged.
+	 */
 	#limit = REFERENCE_WINDOW
 	#ours = false
 	/** When transmit has something to do: 0 when it must look, NEVER when only input helps. */

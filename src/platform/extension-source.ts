@@ -4,8 +4,8 @@
 
 import { createHash } from 'node:crypto'
 import {
-	closeSync, constants, fstatSync, openSync, readFileSync, readSync, readdirSync, realpathSync, watch,
-	type FSWatcher,
+	closeSync, constants, fstatSync, openSync, readFileSync, readSync, readdirSync, realpathSync,
+	watch, type FSWatcher,
 } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { basename, dirname } from 'node:path'
@@ -150,7 +150,7 @@ export function readExtension(path: string): Reading {
 		const value = new Uint8Array(EXTENSION_BYTES)
 		const n = readSync(file, value, 0, EXTENSION_BYTES, 0)
 		if (n === 0) return { value: undefined, note: `${path} is empty` }
-		const short = `${path} has ${n} bytes instead of ${EXTENSION_BYTES}: zeros stand in for the rest`
+		const short = `${path} has ${n} bytes instead of ${EXTENSION_BYTES}: zeros follow them`
 		return { value, note: n < EXTENSION_BYTES ? short : undefined }
 	} catch (error) {
 		const { code } = error as NodeJS.ErrnoException

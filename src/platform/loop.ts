@@ -6,6 +6,7 @@ import type { Bytes } from '../base/bytes.ts'
 import { makeSlot, type Slot } from '../base/slots.ts'
 import { MILLISECOND, NEVER, type Nanos } from '../base/time.ts'
 import type { Clock } from './clock.ts'
+import { PLAIN_MEMORY, type Memory } from './memory.ts'
 import type { Udp } from './udp.ts'
 
 /** What the loop needs of a server, client or messenger. */
@@ -20,7 +21,9 @@ export interface LoopOptions {
 	/** Slots of one batch each way: one system call. */
 	readonly batch: number
 	readonly slotBytes: number
-	/** Drains the machine's events; may write and read streams. Called after input, wake and output. */
+	/**
+	 * Drains the machine's events; may write and read streams. Called after input, wake and output.
+	 */
 	drained(now: Nanos): void
 	/** ICMP said that nobody answers there. */
 	unreachable?(address: number, port: number, now: Nanos): void
@@ -30,8 +33,8 @@ export interface LoopOptions {
 	 * some 50 µs. 0: never.
 	 */
 	readonly spinNanos: Nanos
-	/** Memory for the slots: the platform's, which may be cheaper in system calls. */
-	allocate?(bytes: number): Bytes
+	/** For the slots. */
+	readonly memory?: Memory
 }
 
 /** How many batches one turn sends before input gets its chance again. */
@@ -49,6 +52,8 @@ export class Loop {
 	readonly #udp: Udp
 	readonly #clock: Clock
 	readonly #options: LoopOptions
+	readonly #memory: Memory
+	readonly #block: Bytes
 	readonly #in: Slot[] = []
 	readonly #out: Slot[] = []
 	/** out[#outFrom, #outTo) is filled but the socket was full. */
@@ -75,8 +80,9 @@ export class Loop {
 		this.#udp = udp
 		this.#clock = clock
 		this.#options = options
-		const n = 2 * options.batch * options.slotBytes
-		const block = options.allocate?.(n) ?? new Uint8Array(n)
+		this.#memory = options.memory ?? PLAIN_MEMORY
+		const block = this.#memory.allocate(2 * options.batch * options.slotBytes)
+		this.#block = block
 		for (let i = 0; i < 2 * options.batch; i++) {
 			const bytes = block.subarray(i * options.slotBytes, (i + 1) * options.slotBytes)
 			;(i < options.batch ? this.#in : this.#out).push(makeSlot(bytes))
@@ -94,7 +100,9 @@ export class Loop {
 		this.poke()
 	}
 
-	/** The machine was touched from outside (a stream was written, a limit changed): drain it soon. */
+	/**
+	 * The machine was touched from outside (a stream was written, a limit changed): drain it soon.
+	 */
 	poke(): void {
 		if (this.#scheduled || this.#stopped) return
 		this.#scheduled = true
@@ -108,6 +116,8 @@ export class Loop {
 		this.#stopped = true
 		clearTimeout(this.#timer)
 		this.#udp.close()
+		// Whoever stops us from inside drained still has this turn's packets: after that.
+		setImmediate(() => this.#memory.release(this.#block))
 	}
 
 	#turn(): void {

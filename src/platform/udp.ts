@@ -26,11 +26,17 @@ export interface UdpHandlers {
 	 * for arms it again.
 	 */
 	readable(): void
-	/** The network says that nobody answers there (ICMP). A hint, forgeable; not every platform hears it. */
+	/**
+	 * The network says that nobody answers there (ICMP). A hint, forgeable; not every platform
+	 * hears it.
+	 */
 	unreachable(address: number, port: number): void
 }
 
-/** Losses by name, errno names among them: ENOBUFS, EPERM, EMSGSIZE, ENETUNREACH, truncated, overrun … */
+/**
+ * Losses by name, errno names among them: ENOBUFS, EPERM, EMSGSIZE, ENETUNREACH, truncated, overrun
+ * …
+ */
 export type UdpCounters = Map<string, number>
 
 export interface Udp {
@@ -60,7 +66,9 @@ export interface Udp {
 	 */
 	wakeAfter(delay: Nanos): boolean
 
-	/** Only this peer from now on: cheaper sends, and its ICMP errors are heard. 0: everybody again. */
+	/**
+	 * Only this peer from now on: cheaper sends, and its ICMP errors are heard. 0: everybody again.
+	 */
 	connect(address: number, port: number): void
 
 	close(): void

@@ -1,5 +1,5 @@
-// Another user for this process, once it has bound its ports and read its keys. setuid in Node changes
-// every thread. What cannot be done is trouble: nobody serves as root by accident.
+// Another user for this process, once it has bound its ports and read its keys. setuid in Node
+// changes every thread. What cannot be done is trouble: nobody serves as root by accident.
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -43,8 +43,9 @@ export function becomeUser({ name, uid, gid, groups }: User): void {
 /** The system's own tool knows users of every kind; it may be absent. */
 function ask(name: string, what: string): number[] {
 	try {
-		const words = [what, '--', name]
-		const text = execFileSync('id', words, { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' })
+		const text = execFileSync('id', [what, '--', name], {
+			stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8',
+		})
 		return text.trim().split(' ').map(Number)
 	} catch {
 		return []

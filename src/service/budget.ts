@@ -1,5 +1,5 @@
-// The memory of a server as a sum that a person can read: every term with its user. It is allocated at
-// start, or at most reached, and never passed; node itself stands beside it.
+// The memory of a server as a sum that a person can read: every term with its user. It is allocated
+// at start, or at most reached, and never passed; node itself stands beside it.
 
 import { NEVER, type Nanos } from '../base/time.ts'
 import type { LivenessLimits } from '../endpoint/liveness.ts'
@@ -10,7 +10,7 @@ import { HELLO_BYTES } from '../wire/packets.ts'
 
 export interface ServerLimits {
 	readonly connections: number
-	/** Of PIECE_BYTES, for stream data in both directions, and of RECORD_BYTES, for blocks in flight. */
+	/** Of PIECE_BYTES, for stream data both ways, and of RECORD_BYTES, for blocks in flight. */
 	readonly pieces: number
 	readonly records: number
 	/** Stream bytes that one connection holds at most in each direction. */

@@ -9,7 +9,7 @@ import { ClientEndpoint } from '../endpoint/client.ts'
 import type { Ending } from '../endpoint/connection.ts'
 import { OwnExtension } from '../endpoint/own-extension.ts'
 import { DEAD_PEER, KEEPALIVE, RACE_DELAY } from '../limits.ts'
-import { Cubic } from '../message/congestion/cubic.ts'
+import { control } from './congestion.ts'
 import { Messenger } from '../message/messenger.ts'
 import { watchAddresses } from '../platform/address-watch.ts'
 import type { ExtensionSource } from '../platform/extension-source.ts'
@@ -79,7 +79,7 @@ export class Client {
 		const now = platform.clock()
 		const layer = new Messenger({
 			pieces: this.#pieces, records: this.#records, random: platform.random,
-			control: () => new Cubic(), sendBytes: RING_BYTES, receiveBytes: RING_BYTES,
+			control, sendBytes: RING_BYTES, receiveBytes: RING_BYTES,
 		}, now)
 		const endpoint = new ClientEndpoint({
 			box: platform.box,
@@ -184,7 +184,7 @@ export class ClientConnection {
 		this.#resolve = resolve
 		this.#loop = new Loop(endpoint, udp, platform.clock, {
 			batch: BATCH, slotBytes: SLOT_BYTES, spinNanos: SPIN,
-			allocate: platform.allocate,
+			memory: platform.memory,
 			drained: (now) => this.#drained(now),
 			unreachable: (address, port, now) => {
 				const host = endpoint.hosts.findIndex((h) => h.address === address && h.port === port)

@@ -43,7 +43,7 @@ export class Log {
 		const { format, write, stamp } = this.#options
 		const time = stamp === undefined ? {} : { time: stamp() }
 		if (format === 'json') write(JSON.stringify({ ...time, level, event, ...fields }))
-		else write([...Object.values(time), level, event, ...Object.entries(fields).map(pair)].join(' '))
+		else write([...Object.values(time), level, event, ...pairs(fields)].join(' '))
 	}
 
 	/** Something that a stranger can cause as often as he likes. */
@@ -73,7 +73,9 @@ export function stderrLog(level: Level): Log {
 }
 
 /** One line whatever the value holds: names come from clients' programs and from files. */
-function pair([key, value]: [string, string | number]): string {
-	const text = String(value)
-	return `${key}=${/^[\w%+,./:@-]+$/.test(text) ? text : JSON.stringify(text)}`
+function pairs(fields: Fields): string[] {
+	return Object.entries(fields).map(([key, value]) => {
+		const text = String(value)
+		return `${key}=${/^[\w%+,./:@-]+$/.test(text) ? text : JSON.stringify(text)}`
+	})
 }

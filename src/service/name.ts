@@ -8,7 +8,7 @@ import type { Random } from '../base/random.ts'
 import type { Nanos } from '../base/time.ts'
 import type { ServedName } from '../endpoint/identity.ts'
 import type { LivenessLimits } from '../endpoint/liveness.ts'
-import { Cubic } from '../message/congestion/cubic.ts'
+import { control } from './congestion.ts'
 import type { MessageLayer } from '../message/layer.ts'
 import { Messenger } from '../message/messenger.ts'
 import { MessageQueue } from '../message/queue.ts'
@@ -52,7 +52,7 @@ export class ServiceName implements ServedName {
 		if (this.service.kind === 'handler') return new MessageQueue(pieces)
 		return new Messenger({
 			pieces, records, random, sendBytes, receiveBytes,
-			control: () => new Cubic(),
+			control,
 		}, now)
 	}
 

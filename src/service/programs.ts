@@ -1,5 +1,5 @@
-// The programs that run for connections: how each is started, and that each one ends. A program whose
-// connection is lost is asked to end, and killed when it does not; their number is bounded.
+// The programs that run for connections: how each is started, and that each one ends. A program
+// whose connection is lost is asked to end, and killed when it does not; their number is bounded.
 
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'

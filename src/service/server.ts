@@ -1,5 +1,5 @@
-// All servers of one UDP port in one process: joins keys, extensions, names and limits to an endpoint,
-// a socket and services. Starts, says what it is, drains and stops.
+// All servers of one UDP port in one process: joins keys, extensions, names and limits to an
+// endpoint, a socket and services. Starts, says what it is, drains and stops.
 
 import type { Bytes } from '../base/bytes.ts'
 import { PiecePool } from '../base/pieces.ts'
@@ -89,8 +89,7 @@ export class Server {
 		this.endpoint = new ServerEndpoint(limits.connections, platform.random)
 		this.#addServers()
 		this.#loop = new Loop(this.endpoint, udp, clock, {
-			batch: limits.batch, slotBytes: SLOT_BYTES, spinNanos: SPIN,
-			allocate: platform.allocate,
+			batch: limits.batch, slotBytes: SLOT_BYTES, spinNanos: SPIN, memory: platform.memory,
 			drained: (now) => this.#drained(now),
 		})
 		this.#serving = new Serving({
@@ -113,7 +112,7 @@ export class Server {
 		})
 	}
 
-	/** Refuses new connections, lets the open ones end; after a while their streams end as failures. */
+	/** Refuses new connections, lets the open ones end; in the end cuts their streams off. */
 	stop(): void {
 		if (this.#state !== 'serving') return
 		this.#state = 'draining'
@@ -151,7 +150,7 @@ export class Server {
 			identity.serve(names.map((spec) =>
 				[wireNameOf(spec.name), new ServiceName(spec, limits.liveness, pools)]))
 			if (!this.endpoint.add(identity)) {
-				throw new Usage('two servers with the same extension on one port: it is what tells them apart')
+				throw new Usage('two servers with one extension on one port: it must tell them apart')
 			}
 			this.#identities.push(identity)
 		}
@@ -210,5 +209,6 @@ export class Server {
 export function wireNameOf(name: Bytes): Bytes {
 	const wire = new Uint8Array(SERVER_NAME_BYTES)
 	if (writeServerName(wire, 0, name)) return wire
-	throw new Usage(`name '${new TextDecoder().decode(name)}': labels of at most 63 bytes, 254 in all`)
+	const text = new TextDecoder().decode(name)
+	throw new Usage(`name '${text}': expected labels of at most 63 bytes, 254 in all`)
 }

@@ -1,5 +1,5 @@
-// One connection's service, seen from the server: it is told when something came and when all is over.
-// Each form of product.md's section 4 is one of these.
+// One connection's service, seen from the server: it is told when something came and when all is
+// over. Each form of product.md's section 4 is one of these.
 
 import type { Clock } from '../platform/clock.ts'
 import type { Nanos } from '../base/time.ts'

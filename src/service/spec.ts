@@ -1,5 +1,5 @@
-// What a server does for a name, as users write it: product.md, section 4. Text in, a value out; whether
-// the program or socket exists is looked at later.
+// What a server does for a name, as users write it: product.md, section 4. Text in, a value out;
+// whether the program or socket exists is looked at later.
 
 import { splitWords, type Fault } from './words.ts'
 
@@ -88,7 +88,7 @@ function readTcp(text: string, at: number): ServiceSpec | Fault {
 	if (host === undefined || digits === undefined) {
 		return { at, message: 'expected tcp:HOST:PORT, as in tcp:127.0.0.1:22' }
 	}
-	if (!/^[\w.:%-]+$/.test(host)) return { at, message: `'${host}' is no host: a name or an address` }
+	if (!/^[\w.:%-]+$/.test(host)) return { at, message: `'${host}' is no name and no address` }
 	const port = /^\d{1,5}$/.test(digits) ? Number(digits) : 0
 	if (port >= 1 && port <= 65_535) return { kind: 'tcp', host, port }
 	const where = at + text.length - digits.length
@@ -97,6 +97,6 @@ function readTcp(text: string, at: number): ServiceSpec | Fault {
 
 function readUnix(path: string, at: number): ServiceSpec | Fault {
 	if (path === '') return { at, message: 'expected unix:PATH, as in unix:/run/app.sock' }
-	if (Buffer.byteLength(path) <= UNIX_PATH_MAX && !path.includes('\0')) return { kind: 'unix', path }
-	return { at, message: `a socket's path has at most ${UNIX_PATH_MAX} bytes, and no NUL` }
+	const fits = Buffer.byteLength(path) <= UNIX_PATH_MAX && !path.includes('\0')
+	return fits ? { kind: 'unix', path } : { at, message: `a socket's path has at most ${UNIX_PATH_MAX} bytes, and no NUL` }
 }

@@ -1,5 +1,6 @@
-// The service welcome: what a newcomer's first curl through the tunnel shows. HTTP/1.0, one short page
-// of text about this server; an empty line, or an end without a word, is answered like a request for /.
+// The service welcome: what a newcomer's first curl through the tunnel shows. HTTP/1.0, one short
+// page of text about this server; an empty line, or an end without a word, is answered like a
+// request for /.
 
 import { VERSION } from '../base/version.ts'
 import { SECOND, type Nanos } from '../base/time.ts'
@@ -67,7 +68,8 @@ export function answer(head: string, makePage: () => string): string {
 	if (method === undefined) return respond('400 Bad Request', 'This is a page over HTTP.\n', true)
 	const withBody = method !== 'HEAD'
 	if (method !== 'GET' && withBody) {
-		return respond('405 Method Not Allowed', 'There is only a page to GET.\n', true, 'Allow: GET, HEAD')
+		const text = 'There is only a page to GET.\n'
+		return respond('405 Method Not Allowed', text, true, 'Allow: GET, HEAD')
 	}
 	if (!/^(?:http:\/\/[^/]*)?\/?(?:\?.*)?$/.test(path!)) {
 		return respond('404 Not Found', 'There is only one page here: /\n', withBody)
@@ -78,7 +80,8 @@ export function answer(head: string, makePage: () => string): string {
 function respond(status: string, body: string, withBody: boolean, ...lines: string[]): string {
 	const head = [
 		`HTTP/1.0 ${status}`, 'Content-Type: text/plain; charset=utf-8',
-		`Content-Length: ${Buffer.byteLength(body)}`, 'Cache-Control: no-store', 'Connection: close', ...lines,
+		`Content-Length: ${Buffer.byteLength(body)}`, 'Cache-Control: no-store', 'Connection: close',
+		...lines,
 	]
 	return `${head.join('\r\n')}\r\n\r\n${withBody ? body : ''}`
 }

@@ -1,5 +1,6 @@
-// Splits a command into words as a POSIX shell does: blanks, quotes, backslashes. No shell is started:
-// what only a shell could carry out is refused, with its place, instead of being taken literally.
+// Splits a command into words as a POSIX shell does: blanks, quotes, backslashes. No shell is
+// started: what only a shell could carry out is refused, with its place, instead of being taken
+// literally.
 
 /** What is wrong with a text, and where: the first character is at 1. */
 export interface Fault {

@@ -1,5 +1,6 @@
 // The only gate for what arrives. It decides kind and length once; afterwards every offset of that
-// kind in wire/packets.ts is inside the packet. Extensions are looked up by the caller. spec: 2.1, 2.5
+// kind in wire/packets.ts is inside the packet. Extensions are looked up by the caller. spec: 2.1,
+// 2.5
 
 import type { Bytes } from '../base/bytes.ts'
 import type { Drop } from './drop.ts'

@@ -1,6 +1,6 @@
-// The whole wire on one page: every packet as offset : size : field, boxes indented, totals at the foot.
-// Offsets count from the first byte of the UDP payload. All integers are little-endian.
-// A box is its 16-byte tag followed by as many bytes as its plaintext. spec: protocol.md 1
+// The whole wire on one page: every packet as offset : size : field, boxes indented, totals at the
+// foot. Offsets count from the first byte of the UDP payload. All integers are little-endian. A box
+// is its 16-byte tag followed by as many bytes as its plaintext. spec: protocol.md 1
 
 import { assert } from '../base/assert.ts'
 
@@ -128,7 +128,7 @@ assert(HELLO_BOX + HELLO_BOX_BYTES === HELLO_BYTES, 'the Hello ends at its total
 assert(COOKIE_COOKIE + INNER_COOKIE_BYTES === COOKIE_PACKET_BYTES, 'the Cookie ends at its total')
 assert(COOKIE_BOX + COOKIE_BOX_BYTES === COOKIE_PACKET_BYTES, 'so does its box')
 assert(INNER_BOX + INNER_BOX_BYTES === INNER_COOKIE_BYTES, 'the inner cookie ends at its total')
-assert(INITIATE_VOUCH + KEY_BYTES === INITIATE_SERVER_NAME, 'the vouch ends at the server name')
-assert(INITIATE_SERVER_NAME + SERVER_NAME_BYTES === INITIATE_MESSAGE, 'the name ends at the message')
+assert(INITIATE_VOUCH + KEY_BYTES === INITIATE_SERVER_NAME, 'the vouch ends at the name')
+assert(INITIATE_SERVER_NAME + SERVER_NAME_BYTES === INITIATE_MESSAGE, 'the message follows it')
 assert(INITIATE_MESSAGE + INITIATE_MESSAGE_MAX === TO_SERVER_MAX, 'both longest packets are equal')
 assert(TO_SERVER_MAX <= SLOT_BYTES, 'a slot holds every packet')

@@ -1,5 +1,6 @@
-// Server names: text to the 256-byte DNS form and back. Compared byte for byte, as in the reference:
-// no case folding, empty labels vanish, every byte but the dot is itself. spec: protocol.md 1.5
+// Server names: text to the 256-byte DNS form and back. Compared byte for byte, as in the
+// reference: no case folding, empty labels vanish, every byte but the dot is itself. spec:
+// protocol.md 1.5
 
 import type { Bytes } from '../base/bytes.ts'
 import { SERVER_NAME_BYTES } from './packets.ts'

@@ -1,5 +1,5 @@
-// The head that every packet starts with. Writers fill every byte of a packet: a slot holds whatever
-// the packet before it left there.
+// The head that every packet starts with. Writers fill every byte of a packet: a slot holds
+// whatever the packet before it left there.
 
 import { copy, type Bytes } from '../base/bytes.ts'
 import {

@@ -1,5 +1,5 @@
-// NaCl's curvecpmessage as a child, with its message descriptors 8 and 9 in our hands, and one of our
-// messengers at the other end: no keys, no network. spec: protocol.md 6.1
+// NaCl's curvecpmessage as a child, with its message descriptors 8 and 9 in our hands, and one of
+// our messengers at the other end: no keys, no network. spec: protocol.md 6.1
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { Readable, Writable } from 'node:stream'

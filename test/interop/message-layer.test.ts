@@ -114,11 +114,11 @@ reference('a server that only writes ends its stream while ours stays open', asy
 	t.teardown(() => child.close())
 	const { messenger } = child
 	messenger.ping(child.now)
-	t.true(await child.until(() => messenger.incomingDone, 10))
+	t.true(await child.until(() => messenger.readable === 5, 10))
 	const text = new Uint8Array(5)
 	t.is(messenger.read(text, 0, 5, child.now), 5)
 	t.deepEqual([...text], [...'hello'].map((c) => c.charCodeAt(0)))
-	t.is(messenger.incomingEnd, 'success')
+	t.true(await child.until(() => messenger.incomingEnd === 'success', 10))
 	t.false(messenger.outgoingDone)
 	messenger.end(child.now)
 	t.true(await child.until(() => messenger.outgoingDone, 10))
@@ -130,7 +130,7 @@ reference('a failure end is an end for the reference', async (t) => {
 	const { messenger } = child
 	messenger.write(new Uint8Array(10), 0, 10, child.now)
 	messenger.fail(child.now)
-	t.true(await child.until(() => messenger.outgoingDone && messenger.incomingDone, 10))
+	t.true(await child.until(() => messenger.outgoingDone && messenger.readable === 10, 10))
 	t.is(messenger.readable, 10)
 	t.is(await child.exitCode, 0)
 })

@@ -97,7 +97,8 @@ for (const [title, client, drop] of REFUSALS) {
 }
 
 test('only admitted clients are served', (t) => {
-	const { world, server, client } = setUp({ seed: 6, server: { clients: new Set(['00'.repeat(32)]) } })
+	const clients = new Set(['00'.repeat(32)])
+	const { world, server, client } = setUp({ seed: 6, server: { clients } })
 	world.runUntil(() => client.endpoint.state === 'closed', 100 * SECOND)
 	t.true(server.endpoint.drops.policy > 0)
 	t.is(server.programs.length, 0)

@@ -25,7 +25,9 @@ import type { Node } from './world.ts'
 
 export const box: Box = makeTweetnacl(nodeAgree())
 
-export const LIVENESS: LivenessLimits = { keepalive: 20 * SECOND, deadPeer: 90 * SECOND, idle: NEVER }
+export const LIVENESS: LivenessLimits = {
+	keepalive: 20 * SECOND, deadPeer: 90 * SECOND, idle: NEVER,
+}
 
 const RING_BYTES = 2 ** 20
 

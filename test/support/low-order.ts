@@ -1,5 +1,5 @@
-// The X25519 public keys with which every secret agrees on zero: the points of small order, all their
-// encodings below 2^256, bit 255 set and clear. Verified with two libraries.
+// The X25519 public keys with which every secret agrees on zero: the points of small order, all
+// their encodings below 2^256, bit 255 set and clear. Verified with two libraries.
 
 const POINTS = [
 	'00000000000000000000000000000000000000000000000000000000000000',

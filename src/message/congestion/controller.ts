@@ -11,7 +11,10 @@ export interface Controller {
 	readonly interval: Nanos
 	/** Full messages that may leave at once after a pause. */
 	readonly burst: number
-	/** Age at which the oldest block is sent again, if it is this alone that decides; 0: the sender does. */
+	/**
+	 * Age at which the oldest block is sent again, if it is this alone that decides; 0: the sender
+	 * does.
+	 */
 	readonly timeout: Nanos
 
 	/** A message came back after rtt; smoothed is the sender's average. */

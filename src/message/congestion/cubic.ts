@@ -5,6 +5,7 @@ import { MILLISECOND, SECOND, type Nanos } from '../../base/time.ts'
 import { BLOCK_MAX, messageBytes } from '../format.ts'
 import type { Controller } from './controller.ts'
 import { HyStart } from './hystart.ts'
+import { QueueSense } from './queue-sense.ts'
 
 const FULL = messageBytes(BLOCK_MAX)
 const INITIAL_WINDOW = 10 * FULL
@@ -28,11 +29,14 @@ export class Cubic implements Controller {
 	burst = BURST_MIN
 	readonly timeout = 0
 	readonly #start = new HyStart()
+	readonly #queue = new QueueSense()
 	/** Slow start below it. */
 	#threshold = Infinity
 	/** The window before the last reduction, or a little less when it had not recovered (RFC 4.7). */
 	#most = 0
-	/** The present stretch of growth began then, with this window; -1: with the next acknowledgment. */
+	/**
+	 * The present stretch of growth began then, with this window; -1: with the next acknowledgment.
+	 */
 	#epochAt: Nanos = -1
 	#epochWindow = 0
 	/** When the curve reaches #most again, in seconds from #epochAt. */
@@ -55,11 +59,13 @@ export class Cubic implements Controller {
 
 	onSample(rtt: Nanos, smoothed: Nanos, now: Nanos): void {
 		this.#smoothed = smoothed
+		this.#queue.onSample(rtt, now)
 		if (this.slowStart) this.#start.onSample(rtt, now)
 		this.#pace()
 	}
 
 	onAcked(bytes: number, sentAt: Nanos, limited: boolean, now: Nanos): void {
+		this.#queue.onAcked(bytes / FULL)
 		if (sentAt <= this.#reducedAt) return
 		if (this.slowStart) {
 			if (this.#start.onRound(sentAt, now)) this.#threshold = this.window
@@ -70,8 +76,9 @@ export class Cubic implements Controller {
 		this.#pace()
 	}
 
-	onLost(_bytes: number, sentAt: Nanos, now: Nanos): void {
-		if (sentAt <= this.#reducedAt) return
+	onLost(bytes: number, sentAt: Nanos, now: Nanos): void {
+		this.#queue.onLost(bytes / FULL)
+		if (sentAt <= this.#reducedAt || !this.#queue.full) return
 		this.#undoWindow = this.window
 		this.#undoThreshold = this.#threshold
 		this.#undoMost = this.#most
@@ -112,6 +119,7 @@ export class Cubic implements Controller {
 		this.interval = 0
 		this.#smoothed = 0
 		this.#start.restart()
+		this.#queue.restart()
 	}
 
 	#grow(bytes: number, limited: boolean, now: Nanos): void {

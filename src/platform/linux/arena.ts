@@ -6,13 +6,14 @@ import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { libc, type Libc } from './libc.ts'
 
-/** Receive buffers of some sockets (1 MiB each) and every packet slot. */
-const ARENA_BYTES = 32 * 1024 * 1024
+/** A few sets of receive buffers (1 MiB each), and the packet slots. */
+const ARENA_BYTES = 16 * 1024 * 1024
 /** Above the heap of an executable that is loaded low, below what is no small integer any more. */
 const HINT = 0x40000000
 const SMALL = 0x80000000
 const PROT_READ_WRITE = 3
-const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022
+/** Private, anonymous, not reserved. */
+const MAP_FLAGS = 0x4022
 const ALIGN = 64
 
 export interface Arena {
@@ -35,7 +36,7 @@ export function arena(): Arena {
 /** Each thread has its own arena; when all low places are taken, addresses cost heap, no more. */
 function map(c: Libc): State {
 	for (let hint = HINT; ; hint += ARENA_BYTES) {
-		const address = c.mmap(hint, ARENA_BYTES, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0)
+		const address = c.mmap(hint, ARENA_BYTES, PROT_READ_WRITE, MAP_FLAGS, -1, 0)
 		assert(address < 2 ** 53, 'memory can be mapped')
 		const small = address + ARENA_BYTES <= SMALL
 		if (!small && hint + 2 * ARENA_BYTES <= SMALL) {
@@ -57,10 +58,22 @@ export function reserve(n: number): number {
 	return at
 }
 
-/** Memory for packet slots: works like any other, and faster in system calls. */
+const spare = new Map<number, Bytes[]>()
+
+/** Memory for packet slots, zero: works like any other, and faster in system calls. */
 export function allocate(n: number): Bytes {
+	const used = spare.get(n)?.pop()
+	if (used !== undefined) return used.fill(0)
 	const at = reserve(n)
 	return at < 0 ? new Uint8Array(n) : arena().bytes.subarray(at, at + n)
+}
+
+/** For the next one that asks for as much; whoever gives it keeps no part of it. */
+export function release(memory: Bytes): void {
+	if (memory.buffer !== state?.bytes.buffer) return
+	const list = spare.get(memory.length)
+	if (list === undefined) spare.set(memory.length, [memory])
+	else list.push(memory)
 }
 
 const addresses = new WeakMap<ArrayBufferLike, number>()
@@ -76,7 +89,8 @@ export function pointer(p: Bytes, at: number): number {
 	if (buffer !== lastBuffer) {
 		let address = addresses.get(buffer)
 		if (address === undefined) {
-			address = buffer === arena().bytes.buffer ? arena().address : libc().address(new Uint8Array(buffer))
+			const { bytes, address: ours } = arena()
+			address = buffer === bytes.buffer ? ours : libc().address(new Uint8Array(buffer))
 			addresses.set(buffer, address)
 		}
 		lastBuffer = buffer

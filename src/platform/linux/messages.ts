@@ -1,8 +1,6 @@
 // The kernel's structures of 64-bit Linux, as offsets in the arena: arrays of struct mmsghdr with
-// their iovec, sockaddr_in and control messages. One block is made for a socket and used again by
-// the next one when it is closed.
+// their iovec, sockaddr_in and control messages.
 
-import { Trouble } from '../trouble.ts'
 import { arena, reserve } from './arena.ts'
 
 /** struct mmsghdr, in 32-bit words. */
@@ -46,41 +44,32 @@ export const UDP_GRO = 104
 
 /** Where the parts of one array of messages begin, in bytes from the arena's start. */
 export interface Messages {
-	readonly count: number
 	readonly headers: number
 	readonly iovecs: number
 	readonly names: number
 	readonly controls: number
 	/** count × bufferBytes; for sending, where the data is in slots, none. */
 	readonly buffers: number
-	readonly bufferBytes: number
 }
 
-/** Blocks of closed sockets, by their kind. */
-const spare = new Map<string, Messages[]>()
-
-function kind(count: number, iovecs: number, bufferBytes: number): string {
-	return `${count} ${iovecs} ${bufferBytes}`
-}
-
-export function makeMessages(count: number, iovecs: number, bufferBytes: number): Messages {
-	const used = spare.get(kind(count, iovecs, bufferBytes))?.pop()
-	if (used !== undefined) return used
-	const sizes = [64 * count, 16 * iovecs, 16 * count, CONTROL_SPACE * count, bufferBytes * count]
-	let at = reserve(sizes.reduce((sum, size) => sum + size))
-	if (at < 0) throw new Trouble('open', 'one more socket', 'memory for fast sockets is used up')
-	const [headers = 0, iovecAt = 0, names = 0, controls = 0, buffers = 0] = sizes.map((size) => {
-		at += size
-		return at - size
-	})
-	return { count, headers, iovecs: iovecAt, names, controls, buffers, bufferBytes }
-}
-
-export function freeMessages(messages: Messages, iovecs: number): void {
-	const name = kind(messages.count, iovecs, messages.bufferBytes)
-	const list = spare.get(name)
-	if (list === undefined) spare.set(name, [messages])
-	else list.push(messages)
+/** undefined: the arena is full. */
+export function makeMessages(count: number, bufferBytes: number): Messages | undefined {
+	const header = 4 * MESSAGE_WORDS
+	const head = count * (header + 4 * IOVEC_WORDS + NAME_SIZE + CONTROL_SPACE)
+	const headers = reserve(head + count * bufferBytes)
+	if (headers < 0) return undefined
+	const iovecs = headers + count * header
+	const names = iovecs + count * 4 * IOVEC_WORDS
+	const controls = names + count * NAME_SIZE
+	const messages = { headers, iovecs, names, controls, buffers: headers + head }
+	const { address } = arena()
+	for (let i = 0; i < count; i++) {
+		const word = (headers >> 2) + i * MESSAGE_WORDS
+		writeAddress(word + NAME, address + names + NAME_SIZE * i)
+		writeAddress(word + IOVEC, address + iovecs + 4 * IOVEC_WORDS * i)
+		writeAddress(word + CONTROL, address + controls + CONTROL_SPACE * i)
+	}
+	return messages
 }
 
 /** Writes a pointer: two words, whatever its height. */

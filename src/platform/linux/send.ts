@@ -1,6 +1,8 @@
-// sendmmsg out of the slots themselves. Consecutive slots of one length to one place are one message
-// with UDP_SEGMENT (the last may be shorter): the kernel walks its stack once for up to 64 of them.
+// sendmmsg out of the slots themselves. Consecutive slots of one length to one place are one
+// message with UDP_SEGMENT (the last may be shorter): the kernel walks its stack once for up to 64
+// of them.
 
+import { assert } from '../../base/assert.ts'
 import type { Slot } from '../../base/slots.ts'
 import { count, type UdpCounters } from '../udp.ts'
 import { arena, pointer, type Arena } from './arena.ts'
@@ -17,10 +19,19 @@ const PAUSE = 1000
 const UNSEGMENTED: ReadonlySet<string> = new Set(['EINVAL', 'EIO', 'EMSGSIZE', 'EOPNOTSUPP'])
 const MSG_DONTWAIT = 0x40
 
+/** Nothing stays in it between two calls: so one is enough for all sockets. */
+let shared: m.Messages | undefined
+
+function messages(): m.Messages {
+	shared ??= m.makeMessages(SLOTS, 0)
+	assert(shared !== undefined, 'the arena has room for what is taken first')
+	return shared
+}
+
 export class Send {
 	readonly #arena: Arena = arena()
 	readonly #libc: Libc = libc()
-	readonly #messages = m.makeMessages(SLOTS, SLOTS, 0)
+	readonly #messages = messages()
 	readonly #fd: number
 	readonly #counters: UdpCounters
 	/** Whether the kernel knows UDP_SEGMENT; and for how many messages we do without it. */
@@ -38,15 +49,8 @@ export class Send {
 		this.#counters = counters
 		this.#segments = segments
 		this.#refused = refused
-		const { address, words } = this.#arena
-		const { headers, iovecs, names, controls } = this.#messages
-		words.fill(0, headers >> 2, (controls + m.CONTROL_SPACE * SLOTS) >> 2)
 		for (let i = 0; i < SLOTS; i++) {
-			const header = (headers >> 2) + i * m.MESSAGE_WORDS
-			const control = (controls + m.CONTROL_SPACE * i) >> 2
-			m.writeAddress(header + m.NAME, address + names + m.NAME_SIZE * i)
-			m.writeAddress(header + m.IOVEC, address + iovecs)
-			this.#prepareControl(control)
+			this.#prepareControl((this.#messages.controls + m.CONTROL_SPACE * i) >> 2)
 		}
 	}
 
@@ -154,10 +158,6 @@ export class Send {
 		words[header + m.CONTROL_BYTES] =
 			(run > 1 ? m.PKTINFO_SPACE + m.SEGMENT_SPACE : m.PKTINFO_SPACE) - skipped
 		m.writeAddress(header + m.CONTROL, address + control + skipped)
-	}
-
-	close(): void {
-		m.freeMessages(this.#messages, SLOTS)
 	}
 }
 

@@ -9,7 +9,9 @@ import {
 } from '../udp.ts'
 import { arena, reserve, type Arena } from './arena.ts'
 import { errnoName, fail, libc, type Libc } from './libc.ts'
-import { AF_INET, IP_PKTINFO, IPPROTO_IP, NAME_SIZE, SOL_UDP, UDP_GRO, UDP_SEGMENT } from './messages.ts'
+import {
+	AF_INET, IP_PKTINFO, IPPROTO_IP, NAME_SIZE, SOL_UDP, UDP_GRO, UDP_SEGMENT,
+} from './messages.ts'
 import { Receive } from './receive.ts'
 import { Send } from './send.ts'
 import { Waker } from './waker.ts'
@@ -60,19 +62,16 @@ class LinuxUdp implements Udp {
 		this.#fd = fd
 		this.address = options.address
 		this.port = port
-		const open: { close(): void }[] = [{ close: () => this.#libc.close(fd) }]
 		try {
 			this.#waker = new Waker(fd, () => this.#handlers?.readable())
-			open.push(this.#waker)
-			this.#receive = new Receive(fd, this.#counters, options.answerFromAsked)
-			open.push(this.#receive)
-			const segments = this.#set(SOL_UDP, UDP_SEGMENT, 0)
-			if (!segments) this.notes.push('this kernel has no UDP_SEGMENT (Linux 4.18)')
-			this.#send = new Send(fd, this.#counters, segments, (name) => this.#refused(name))
 		} catch (error) {
-			for (const part of open) part.close()
+			this.#libc.close(fd)
 			throw error
 		}
+		this.#receive = new Receive(fd, this.#counters, options.answerFromAsked)
+		const segments = this.#set(SOL_UDP, UDP_SEGMENT, 0)
+		if (!segments) this.notes.push('this kernel has no UDP_SEGMENT (Linux 4.18)')
+		this.#send = new Send(fd, this.#counters, segments, (name) => this.#refused(name))
 		this.#setOptions(options)
 	}
 
@@ -205,6 +204,5 @@ class LinuxUdp implements Udp {
 		this.#waker.close()
 		this.#libc.close(this.#fd)
 		this.#receive.close()
-		this.#send.close()
 	}
 }

@@ -5,8 +5,8 @@
 //
 // Measured beside it (ping-pong, p50 of the round trip; CPU of 5,700 answers): this 40 µs, 150 ms;
 // SIGIO 29 µs, 124 ms, but it kills a process whose handler has gone, and worker threads have none;
-// node:dgram 43 µs, 209 ms, with a buffer each; poll on a thread of libuv's pool 37 µs, but it keeps
-// that thread, and the process from ending.
+// node:dgram 43 µs, 209 ms, with a buffer each; poll on a thread of libuv's pool 37 µs, but it
+// keeps that thread, and the process from ending.
 
 import net from 'node:net'
 import type { Nanos } from '../../base/time.ts'
@@ -78,11 +78,8 @@ export class Waker {
 		const fds = this.#at + RESULTS
 		if (c.pipe2(address + fds, NONBLOCK_CLOEXEC) !== 0) fail('make', 'pipe')
 		const place = words[fds >> 2]!
-		// Node's constructor takes onread, as connect does; its types say so later only.
-		const options: net.SocketConstructorOpts & { onread: net.OnReadOpts } = {
-			fd: place, readable: true, writable: false,
-			onread: { buffer: new Uint8Array(64), callback: () => this.#fired() },
-		}
+		const onread = { buffer: new Uint8Array(64), callback: () => this.#fired() }
+		const options = { fd: place, readable: true, writable: false, onread }
 		const stream = new net.Socket(options)
 		stream.on('error', () => stream.destroy())
 		const event = c.eventfd(0, NONBLOCK_CLOEXEC)

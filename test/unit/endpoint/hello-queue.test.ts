@@ -1,6 +1,7 @@
 // The door under a flood: what is served first, who starves and who does not.
 
 import test from 'ava'
+import { readU32 } from '../../../src/base/bytes.ts'
 import { makeSlot, type Slot } from '../../../src/base/slots.ts'
 import { MILLISECOND, SECOND } from '../../../src/base/time.ts'
 import { HelloBudget } from '../../../src/endpoint/hello-budget.ts'
@@ -18,7 +19,7 @@ function hello(generator: Generator, address: number): Slot {
 	return slot
 }
 
-const keyOf = (slot: Slot): number => slot.bytes[40]! | (slot.bytes[41]! << 8) | (slot.bytes[42]! << 16)
+const keyOf = (slot: Slot): number => readU32(slot.bytes, 40)
 
 test('in peace every Hello is served, whole, with its source', (t) => {
 	const generator = makeGenerator(SEED)
@@ -37,9 +38,13 @@ test('in peace every Hello is served, whole, with its source', (t) => {
 test('one noisy network does not shut the door to the others', (t) => {
 	const generator = makeGenerator(SEED)
 	const queue = new HelloQueue(generator)
-	for (let i = 0; i < 10_000; i++) queue.push(hello(generator, 0x0a000000 + generator.below(256)), 0)
+	for (let i = 0; i < 10_000; i++) {
+		queue.push(hello(generator, 0x0a000000 + generator.below(256)), 0)
+	}
 	let admitted = 0
-	for (let i = 0; i < 30; i++) if (queue.push(hello(generator, 0xc0000000 + i * 65536), 1)) admitted++
+	for (let i = 0; i < 30; i++) {
+		if (queue.push(hello(generator, 0xc0000000 + i * 65536), 1)) admitted++
+	}
 	t.true(admitted >= 25, `${admitted} of 30`)
 })
 
@@ -52,7 +57,9 @@ test(`spoofed Hellos from everywhere: who comes again is served soon (seed ${SEE
 	let asked = 0
 	for (let ms = 0; ms < 3000; ms++) {
 		const now = ms * MILLISECOND
-		for (let i = 0; i < FLOOD_PER_MS; i++) queue.push(hello(generator, generator.below(2 ** 32)), now)
+		for (let i = 0; i < FLOOD_PER_MS; i++) {
+			queue.push(hello(generator, generator.below(2 ** 32)), now)
+		}
 		if (ms === 300 || ms === 1700) {
 			queue.push(client, now)
 			asked = ms
@@ -68,7 +75,7 @@ test(`spoofed Hellos from everywhere: who comes again is served soon (seed ${SEE
 	t.fail('never served')
 })
 
-test('beside traffic the budget is a share of the processor, without traffic there is none', (t) => {
+test('beside traffic the budget is a share of the processor, else there is none', (t) => {
 	const cost = MILLISECOND / 10
 	const budget = new HelloBudget(cost)
 	let alone = 0

@@ -7,6 +7,7 @@ import type { Drop } from '../../../src/wire/drop.ts'
 import { makeGenerator } from '../../support/generator.ts'
 
 const SEED = 77
+const STARTS = [0n, 1n, 2n ** 32n - 40n, 2n ** 53n - 7n, 2n ** 63n, 2n ** 64n - 200_000_000_000n]
 
 function nonce(value: bigint): Uint8Array {
 	const p = new Uint8Array(8)
@@ -26,10 +27,10 @@ function model(): (value: bigint) => Drop | undefined {
 	}
 }
 
-test('whatever comes in whatever order is accepted once, and nothing older than the window', (t) => {
+test('whatever comes in whatever order is accepted once, but nothing too old', (t) => {
 	const generator = makeGenerator(SEED)
 	const steps = [1, 2, 31, 32, 33, 64, 100, 2047, 2048, 2049, 5000, 2 ** 31]
-	for (const start of [0n, 1n, 2n ** 32n - 40n, 2n ** 53n - 7n, 2n ** 63n, 2n ** 64n - 200_000_000_000n]) {
+	for (const start of STARTS) {
 		const window = new NonceWindow()
 		const expected = model()
 		let front = start

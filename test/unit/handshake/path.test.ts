@@ -22,7 +22,7 @@ function from(o: { address?: number, port?: number, local?: number, client?: num
 const MOVES = { address: 2, port: 11, local: 8, client: 9, server: 4 }
 
 for (const [field, value] of Object.entries(MOVES)) {
-	test(`a packet with another ${field} is answered there, and moves only by its acknowledgment`, (t) => {
+	test(`another ${field} is answered there, and followed only when that is acknowledged`, (t) => {
 		const path = new Path(from())
 		const there = from({ [field]: value })
 		t.false(path.observe(there, 0, 0))

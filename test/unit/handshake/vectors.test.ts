@@ -95,7 +95,7 @@ for (const s of recorded.scenarios) {
 		}
 	})
 
-	test(`scenario ${s.name}: any flipped bit in a box is refused, in a Hello's padding it is not`, (t) => {
+	test(`scenario ${s.name}: a flipped bit is refused in a box, not in a Hello's padding`, (t) => {
 		const random = scripted(
 			bytes(s.minuteKey), bytes(s.previousMinuteKey), ...Array.from({ length: 3 },
 				() => [new Uint8Array(32), new Uint8Array(16), new Uint8Array(16)]).flat())

@@ -1,5 +1,5 @@
-// Two messengers and what lies between them, in virtual time: delay, jitter, loss, repetition, a rate
-// and a queue for each direction, all from one seed.
+// Two messengers and what lies between them, in virtual time: delay, jitter, loss, repetition, a
+// rate and a queue for each direction, all from one seed.
 
 import type { Bytes } from '../../../src/base/bytes.ts'
 import { PiecePool } from '../../../src/base/pieces.ts'
@@ -9,31 +9,7 @@ import { RECORD_PIECE_BYTES } from '../../../src/message/blocks.ts'
 import type { ControllerFactory } from '../../../src/message/congestion/controller.ts'
 import { Cubic } from '../../../src/message/congestion/cubic.ts'
 import { Messenger } from '../../../src/message/messenger.ts'
-
-/** A seeded generator (mulberry32): numbers in [0, 1), integers below n, and bytes. */
-export class Seeded implements Random {
-	#state: number
-
-	constructor(seed: number) {
-		this.#state = seed >>> 0
-	}
-
-	next(): number {
-		this.#state = (this.#state + 0x6d2b79f5) >>> 0
-		let t = this.#state
-		t = Math.imul(t ^ (t >>> 15), t | 1)
-		t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-		return ((t ^ (t >>> 14)) >>> 0) / 0x100000000
-	}
-
-	below(n: number): number {
-		return Math.floor(this.next() * n)
-	}
-
-	fill(p: Bytes, at: number, n: number): void {
-		for (let i = 0; i < n; i++) p[at + i] = this.below(256)
-	}
-}
+import { makeGenerator, type Generator } from '../../support/generator.ts'
 
 export interface LinkOptions {
 	delay?: Nanos
@@ -61,12 +37,13 @@ export class Link {
 	/** The longest that a message waited in the queue. */
 	waited: Nanos = 0
 	#order = 0
-	#freeAt: Nanos = 0
-	readonly #random: Seeded
+	/** When the line is free again; links may share it. */
+	line: { freeAt: Nanos } = { freeAt: 0 }
+	readonly #random: Generator
 	/** Sees every message; false: it is lost. */
 	filter: (p: Bytes, now: Nanos) => boolean = () => true
 
-	constructor(options: LinkOptions, random: Seeded) {
+	constructor(options: LinkOptions, random: Generator) {
 		this.options = options
 		this.#random = random
 	}
@@ -74,28 +51,32 @@ export class Link {
 	send(p: Bytes, n: number, now: Nanos): void {
 		const { delay = 0, jitter = 0, loss = 0, repeat = 0, rate = 0, queue = Infinity } = this.options
 		const dark = this.options.blackout
-		const copies = this.#random.next() < repeat ? 2 : 1
+		const copies = this.#chance(repeat) ? 2 : 1
 		for (let i = 0; i < copies; i++) {
 			const silent = dark !== undefined && now >= dark[0] && now < dark[1]
 			let leave = now
 			if (rate > 0) {
-				const start = Math.max(now, this.#freeAt)
+				const start = Math.max(now, this.line.freeAt)
 				if ((start - now) * rate / SECOND > queue) {
 					this.lost++
 					continue
 				}
 				if (start - now > this.waited) this.waited = start - now
 				leave = start + (n + 80) / rate * SECOND
-				this.#freeAt = leave
+				this.line.freeAt = leave
 			}
-			if (silent || this.#random.next() < loss || !this.filter(p, now)) {
+			if (!this.filter(p, now) || silent || this.#chance(loss)) {
 				this.lost++
 				continue
 			}
 			this.carried++
-			const at = leave + delay + this.#random.next() * jitter
+			const at = leave + delay + this.#random.below(1 + jitter)
 			this.#insert({ at, order: this.#order++, bytes: p.slice(0, n) })
 		}
+	}
+
+	#chance(of: number): boolean {
+		return of > 0 && this.#random.below(1e9) < of * 1e9
 	}
 
 	#insert(f: Flying): void {
@@ -117,7 +98,7 @@ export interface SideOptions {
 
 export const PIECE = 16384
 
-export function makeMessenger(o: SideOptions = {}, random: Random = new Seeded(1), now = 0): Messenger {
+export function makeMessenger(o: SideOptions = {}, random: Random = makeGenerator(1), now = 0): Messenger {
 	return new Messenger({
 		pieces: o.pieces ?? new PiecePool(PIECE, 256),
 		records: o.records ?? new PiecePool(RECORD_PIECE_BYTES, 512),
@@ -134,14 +115,17 @@ export class Pair {
 	readonly b: Messenger
 	readonly toA: Link
 	readonly toB: Link
-	readonly random: Seeded
+	readonly random: Generator
 	/** Timers are this coarse. */
 	readonly granularity: Nanos
+	/** Something happens at least so often. */
+	tick: Nanos = Infinity
+	/** What the programs do whenever something may have changed. */
 	onStep: () => void = () => {}
 	readonly #slot = new Uint8Array(1200)
 
 	constructor(seed: number, link: LinkOptions = {}, a: SideOptions = {}, b: SideOptions = {}) {
-		this.random = new Seeded(seed)
+		this.random = makeGenerator(seed)
 		this.a = makeMessenger(a, this.random)
 		this.b = makeMessenger(b, this.random)
 		this.toA = new Link({ ...link }, this.random)
@@ -149,24 +133,36 @@ export class Pair {
 		this.granularity = a.granularity ?? 0
 	}
 
-	/** Everything that can be sent now is; then time goes on to the next event. False: nothing left. */
-	step(until: Nanos): boolean {
-		this.onStep()
-		this.drain()
+	/** When something happens next; what can be sent now was sent. */
+	next(): Nanos {
 		const arrival = Math.min(this.toA.flying[0]?.at ?? Infinity, this.toB.flying[0]?.at ?? Infinity)
 		let wake = Math.min(this.a.wakeAt(), this.b.wakeAt())
 		if (wake > this.now) wake = Math.max(wake, this.now + this.granularity)
-		const next = Math.max(this.now, Math.min(arrival, wake))
+		return Math.max(this.now, Math.min(arrival, wake, this.now + this.tick))
+	}
+
+	/**
+	 * Everything that can be sent now is; then time goes on to the next event. False: nothing left.
+	 */
+	step(until: Nanos): boolean {
+		this.onStep()
+		this.drain()
+		const next = this.next()
 		if (next > until || next === Infinity) {
 			if (until !== Infinity) this.now = until
 			return false
 		}
+		this.goTo(next)
+		return true
+	}
+
+	/** Time is next now: what arrives by then is received. */
+	goTo(next: Nanos): void {
 		this.now = next
 		this.#arrive(this.toA, this.a)
 		this.#arrive(this.toB, this.b)
 		this.a.wake(this.now)
 		this.b.wake(this.now)
-		return true
 	}
 
 	/** Runs until done says so; false when time or steps run out first. */

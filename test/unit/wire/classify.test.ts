@@ -31,7 +31,7 @@ const LEGAL: Record<string, (n: number) => boolean> = {
 	m: (n) => n >= 80 && n <= 1152 && n % 16 === 0,
 }
 
-test('a packet of any length from 0 to 1,500 passes exactly when its kind allows that length', (t) => {
+test('a packet of any length from 0 to 1,500 passes exactly when its kind allows it', (t) => {
 	const p = new Uint8Array(1500)
 	for (const [letter, legal] of Object.entries(LEGAL)) {
 		const toServer = 'HIM'.includes(letter)

@@ -15,7 +15,8 @@ test('the reference\'s names come out byte for byte, and its errors are errors',
 })
 
 test('the text form of a wire name is the name without empty labels', (t) => {
-	for (const [name, text] of [['server.example.org', 'server.example.org'], ['.a..b.', 'a.b'], ['', '']] as const) {
+	const pairs = [['server.example.org', 'server.example.org'], ['.a..b.', 'a.b'], ['', '']] as const
+	for (const [name, text] of pairs) {
 		const wire = new Uint8Array(256)
 		writeServerName(wire, 0, encode(name))
 		t.is(readServerName(wire, 0), text)
