@@ -60,7 +60,7 @@ export const SERVICE_READ_BYTES = 65_536
 /** How long a service may take to accept our connection. */
 export const SERVICE_CONNECT: Nanos = 20 * SECOND
 /** A program whose connection is done may go on for so long before it is asked to end. */
-export const PROGRAM_LINGER: Nanos = 10 * SECOND
+export const PROGRAM_LINGER: Nanos = 60 * SECOND
 /** A program that was asked to end is killed when it is still there after this. */
 export const PROGRAM_GRACE: Nanos = 5 * SECOND
 /** A program that closed its output may take so long to exit before its end counts as success. */

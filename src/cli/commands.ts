@@ -49,7 +49,7 @@ export const COMMANDS: readonly Command[] = [
 			JSON_OPTION,
 		],
 		examples: [
-			'curvegate server --keys keys --listen 0.0.0.0:4000 --serve ssh.example=tcp:127.0.0.1:22',
+			'curvegate server --listen 0.0.0.0:4000 --serve ssh.example=tcp:127.0.0.1:22',
 			'curvegate server --serve date.example=\'exec:date -u\'',
 		],
 		load: () => import('./server.ts'),

@@ -142,3 +142,17 @@ export function writeUdpChecksum(frame: Frame, at: number, total: number, pseudo
 	const value = ~fold(total + pseudo) & 0xffff
 	frame.halves[(at + UDP_CHECKSUM) >> 1] = value === 0 ? 0xffff : value
 }
+
+/** Replaces a port of the UDP header at `udp`; its checksum changes by the difference (RFC 1624). */
+export function replacePort(frame: Frame, udp: number, field: number, port: number): void {
+	const { halves } = frame
+	const old = halves[(udp + field) >> 1]!
+	const fresh = wireOrder(port)
+	halves[(udp + field) >> 1] = fresh
+	const checksum = halves[(udp + UDP_CHECKSUM) >> 1]!
+	const n = wireOrder(halves[(udp + UDP_LENGTH) >> 1]!)
+	// Unfinished: it covers no ports yet.
+	if (checksum === 0 || checksum === pseudoSum(frame, udp - 8, 8, n)) return
+	const value = ~fold((~checksum & 0xffff) + (~old & 0xffff) + fresh) & 0xffff
+	halves[(udp + UDP_CHECKSUM) >> 1] = value === 0 ? 0xffff : value
+}

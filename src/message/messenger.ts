@@ -8,8 +8,9 @@ import { MILLISECOND, NEVER, type Nanos } from '../base/time.ts'
 import { Acknowledge } from './acknowledge.ts'
 import type { ControllerFactory } from './congestion/controller.ts'
 import {
-	ACKNOWLEDGMENT_BYTES, BLOCK_MAX, FAILURE, INITIATE_BLOCK_MAX, MESSAGE_ACK_ID, MESSAGE_FLAGS, MESSAGE_HEAD_BYTES,
-	MESSAGE_ID, readGap, readHint, readLength, readPosition, readRange1End, SUCCESS, writeBlockHead,
+	ACKNOWLEDGMENT_BYTES, BLOCK_MAX, FAILURE, INITIATE_BLOCK_MAX, MESSAGE_ACK_ID,
+	MESSAGE_FLAGS, MESSAGE_HEAD_BYTES, MESSAGE_ID, readGap, readHint, readLength,
+	readPosition, readRange1End, SUCCESS, writeBlockHead,
 } from './format.ts'
 import type { MessageLayer } from './layer.ts'
 import { MESSAGE_MAX } from '../wire/packets.ts'

@@ -2,17 +2,16 @@
 // kernel cannot do goes to a helper in userspace; extensions that the helper has verified are learnt
 // by the kernel. Several gateways' tables never touch each other.
 
-import dgram from 'node:dgram'
-import { EXTENSION_BYTES, PACKET_RECEIVER_EXTENSION } from '../wire/packets.ts'
 import type { Bytes } from '../base/bytes.ts'
 import { SECOND } from '../base/time.ts'
 import type { Forwarder } from '../gateway/forward.ts'
+import { FRAME_AT, IPV4_BYTES, UDP_BYTES, type Frame } from '../gateway/frame.ts'
 import { NftDifferences, nftForget, nftLearn, nftPortions } from '../gateway/nft-elements.ts'
 import { nftChains, nftTable, type NftSettings } from '../gateway/nft-rules.ts'
 import { KIND_IPV4 } from '../gateway/route.ts'
 import { CHANGED_PORT_LIFE, LEARNED_LIFE, LEARNED_MAX } from '../limits.ts'
-import { parseIpv4 } from '../wire/ip.ts'
-import type { Broken, Datapath } from './datapath.ts'
+import { EXTENSION_BYTES, PACKET_RECEIVER_EXTENSION } from '../wire/packets.ts'
+import type { Datapath } from './datapath.ts'
 import type { PacketDatapath } from './linux/packet-datapath.ts'
 import {
 	nftApply, nftApplyNow, nftCheck, nftCounters, nftDelete, nftOwnTables, nftTableName,
@@ -39,8 +38,6 @@ export class NftDatapath implements Datapath {
 	readonly table: string
 	readonly #forwarder: Forwarder
 	readonly #options: NftOptions
-	readonly #broken: Broken
-	readonly #diverted: dgram.Socket[] = []
 	#settings: NftSettings | undefined
 	#differences: NftDifferences | undefined
 	#learnt = new Map<string, { readonly extension: Bytes, readonly address: number }>()
@@ -48,10 +45,9 @@ export class NftDatapath implements Datapath {
 	/** Transactions go one after the other. */
 	#queue: Promise<void> = Promise.resolve()
 
-	constructor(forwarder: Forwarder, options: NftOptions, broken: Broken) {
+	constructor(forwarder: Forwarder, options: NftOptions) {
 		this.#forwarder = forwarder
 		this.#options = options
-		this.#broken = broken
 		this.table = nftTableName(options.wan, process.pid)
 		if (options.helper === undefined) {
 			this.notes.push('no packet sockets: sealed and encoded extensions, IPv6 servers and ICMP errors '
@@ -61,7 +57,7 @@ export class NftDatapath implements Datapath {
 
 	async start(): Promise<void> {
 		try {
-			const divertPorts = this.#options.helper === undefined ? [] : await this.#divert()
+			const divertPorts = this.#options.helper?.openDiverts() ?? []
 			this.#settings = this.#settingsFor(divertPorts)
 			await this.#load(this.#settings)
 			this.#differences = new NftDifferences(this.#forwarder.tables, this.table)
@@ -107,34 +103,13 @@ export class NftDatapath implements Datapath {
 		await nftApply(nftDelete(dead) + nftChains(settings))
 	}
 
-	/** A socket for each public port, at whatever port is free. */
-	async #divert(): Promise<number[]> {
+	/** The helper has verified an extension: from now on the kernel may do it. */
+	noteForwarded(frame: Frame, publicPort: number): void {
 		const { tables } = this.#forwarder
-		return Promise.all(tables.ports.map(async (publicPort) => {
-			const socket = dgram.createSocket({ type: 'udp4', recvBufferSize: 1 << 20 })
-			this.#diverted.push(socket)
-			await new Promise<void>((resolve, reject) => {
-				socket.once('error', reject)
-				socket.bind(0, '0.0.0.0', resolve)
-			})
-			socket.on('error', this.#broken)
-			socket.on('message', (datagram, from) => {
-				const address = parseIpv4(from.address)
-				if (address !== undefined) this.#receive(datagram, address, from.port, publicPort)
-			})
-			return socket.address().port
-		}))
-	}
-
-	#receive(datagram: Bytes, from: number, fromPort: number, toPort: number): void {
-		const { helper } = this.#options
-		const { tables } = this.#forwarder
-		const verdict = helper!.inject({ from, fromPort, to: tables.address, toPort }, datagram)
-		if (verdict.action !== 'forward' || tables.row >= 0) return
 		const { to } = tables
-		if (to.kind !== KIND_IPV4 || (to.port !== 0 && to.port !== toPort)) return
-		const at = PACKET_RECEIVER_EXTENSION
-		const extension = Uint8Array.from(datagram.subarray(at, at + EXTENSION_BYTES))
+		if (tables.row >= 0 || to.kind !== KIND_IPV4 || (to.port !== 0 && to.port !== publicPort)) return
+		const at = FRAME_AT + IPV4_BYTES + UDP_BYTES + PACKET_RECEIVER_EXTENSION
+		const extension = frame.bytes.slice(at, at + EXTENSION_BYTES)
 		this.#learnt.set(extension.join(), { extension, address: to.address >>> 0 })
 		this.#gathering ??= setTimeout(() => this.#learn(), GATHER_MS)
 	}
@@ -191,8 +166,6 @@ export class NftDatapath implements Datapath {
 		clearTimeout(this.#gathering)
 		if (this.#forwarder.tables.changes === this.#differences) this.#forwarder.tables.changes = undefined
 		this.#options.helper?.stop()
-		for (const socket of this.#diverted) socket.close()
-		this.#diverted.length = 0
 		if (this.#settings !== undefined) this.stopKernel()
 		this.#settings = undefined
 	}

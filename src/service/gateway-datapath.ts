@@ -128,12 +128,14 @@ async function startNft(
 	const broken = (error: unknown): void => options.onBroken('nftables', error)
 	const sides = { wan: spec.wan, lan: spec.lan, lanPorts: () => [] }
 	const helper = missing('packet', { spec, tables, forwarder, lanMac }) === undefined
-		? new PacketDatapath(forwarder, { ...sides, udp: false }, options.platform.random, broken)
+		? new PacketDatapath(forwarder, {
+			...sides, udp: false, forwarded: (frame, port) => datapath.noteForwarded(frame, port),
+		}, options.platform.random, broken)
 		: undefined
-	const datapath = new NftDatapath(forwarder, {
+	const datapath: NftDatapath = new NftDatapath(forwarder, {
 		...sides, lanMac, routeCounters: options.routeCounters, helper,
 		limits: { sourceRate: undefined, targetRate: undefined },
-	}, broken)
+	})
 	await datapath.start()
 	const { table } = datapath
 	return {

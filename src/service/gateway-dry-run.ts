@@ -14,7 +14,7 @@ export async function dryRun(
 	const datapath = new NftDatapath(forwarder, {
 		wan: spec.wan, lan: spec.lan, lanMac, routeCounters: false, helper: undefined,
 		limits: { sourceRate: undefined, targetRate: undefined },
-	}, () => undefined)
+	})
 	const diverts = tables.ports.map((_, i) => FIRST_DIVERT_PORT + i)
 	for (const text of datapath.ruleset(diverts)) write(text)
 }

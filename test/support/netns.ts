@@ -68,6 +68,8 @@ export class Network {
 		this.#owner.teardown(() => void spawnSync('ip', ['netns', 'del', ns]))
 		const box = new Box(ns)
 		box.ip('link set lo up')
+		// Without duplicate address detection, which keeps IPv6 silent for its first seconds.
+		for (const name of ['all', 'default']) box.sysctl(`net.ipv6.conf.${name}.accept_dad`, '0')
 		return box
 	}
 

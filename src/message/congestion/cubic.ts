@@ -83,6 +83,7 @@ export class Cubic implements Controller {
 		this.#undoThreshold = this.#threshold
 		this.#undoMost = this.#most
 		this.#reducedAt = now
+		this.#queue.reduced()
 		const recovered = this.window >= this.#most
 		this.#most = recovered ? this.window : (this.window * (1 + BETA)) / 2
 		this.window = Math.max(this.window * BETA, WINDOW_MIN)

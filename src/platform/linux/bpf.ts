@@ -70,6 +70,11 @@ export function filterIpv6(prefix: Bytes): readonly Instruction[] {
 	return assemble([...steps, { label: 'accept' }, { result: ALL }, { label: 'drop' }, { result: 0 }])
 }
 
+/** UDP packets to some local ports, of those that a raw socket hears. */
+export function filterLocal(ports: readonly number[]): readonly Instruction[] {
+	return assemble([...side(ports, UDP_DESTINATION), ...ends()])
+}
+
 function ends(): Step[] {
 	return [{ label: 'drop' }, { result: 0 }, { label: 'accept' }, { result: ALL }]
 }

@@ -4,9 +4,11 @@
 
 import { readU16BE, type Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/random.ts'
+import type { Nanos } from '../../base/time.ts'
 import type { Forwarder, Side, Verdict } from '../../gateway/forward.ts'
 import {
-	FRAME_BYTES, IPV4_BYTES, IPV4_SOURCE, makeFrame, readAddress, UDP_BYTES, UDP_SOURCE, type Frame,
+	FRAME_BYTES, IPV4_BYTES, IPV4_SOURCE, makeFrame, readAddress, replacePort, UDP_BYTES,
+	UDP_DESTINATION, UDP_SOURCE, type Frame,
 } from '../../gateway/frame.ts'
 import { IPV6_BYTES } from '../../wire/ip.ts'
 import { now } from '../clock.ts'
@@ -14,11 +16,13 @@ import { frameDatagram, type Broken, type Datapath, type Ends } from '../datapat
 import { readTarget } from '../portable/relay-datapath.ts'
 import { Relay } from '../portable/relay.ts'
 import { arena } from './arena.ts'
-import { filterIpv4, filterIpv6, type Instruction } from './bpf.ts'
+import { filterIpv4, filterIpv6, filterLocal, type Instruction } from './bpf.ts'
+import { fail } from './libc.ts'
 import {
-	attachFilter, BATCH, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PacketSocket, take,
+	attachFilter, BATCH, ETHERTYPE_IPV4, ETHERTYPE_IPV6, openPacketSocket, openRawUdp, PacketSocket,
+	take,
 } from './packet-socket.ts'
-import { holdPort } from './port-holder.ts'
+import { holdPort, type HeldPort } from './port-holder.ts'
 import { RawSender } from './raw-sender.ts'
 import { Waker } from './waker.ts'
 
@@ -27,8 +31,10 @@ export interface PacketOptions {
 	readonly lan: string
 	/** Source ports of local servers; undefined: any. */
 	lanPorts(): readonly number[]
-	/** False: the kernel forwards UDP; only errors and IPv6 are ours. */
+	/** False: the kernel forwards UDP; only errors, IPv6 and what it diverts are ours. */
 	readonly udp: boolean
+	/** A diverted packet was sent on, and is still the one that the tables speak of. */
+	forwarded?(frame: Frame, publicPort: number): void
 }
 
 interface Listening {
@@ -49,7 +55,9 @@ export class PacketDatapath implements Datapath {
 	readonly #relay: Relay
 	readonly #sockets: Listening[] = []
 	readonly #senders = new Map<string, RawSender>()
-	readonly #held: (() => void)[] = []
+	readonly #held: HeldPort[] = []
+	/** Local port of what is diverted → the public port that it came to. */
+	readonly #diverted = new Map<number, number>()
 	readonly #injected: Frame
 	readonly #target = { address: new Uint8Array(IPV6_BYTES), isIpv6: false, port: 0 }
 	#overruns = 0
@@ -88,17 +96,24 @@ export class PacketDatapath implements Datapath {
 		this.#senders.set('mac', new RawSender('mac', lan))
 		if (!udp) return
 		for (const port of ports) {
-			const release = holdPort(address, port)
+			const held = holdPort(address, port)
 			// In use is as good: a server of ours listens there, and the kernel stays silent.
-			if (release !== undefined) this.#held.push(release)
+			if (held !== undefined) this.#held.push(held)
 		}
 	}
 
 	#listen(ifname: string, side: Side, ethertype: number, filter: readonly Instruction[]): void {
-		const socket = new PacketSocket(ifname, ethertype, filter)
+		const socket = new PacketSocket(openPacketSocket(ifname, ethertype, filter), ifname)
+		const both = this.#options.wan === this.#options.lan
+		this.#serve(socket, ethertype, (frame, time) => {
+			this.#carry(frame, both ? this.#sideOf(frame) : side, time)
+		})
+	}
+
+	#serve(socket: PacketSocket, ethertype: number, use: (frame: Frame, time: Nanos) => void): void {
 		const turn = (): void => {
 			try {
-				this.#turn(socket, side, waker, turn)
+				this.#turn(socket, waker, use, turn)
 			} catch (error) {
 				this.#broken(error)
 			}
@@ -108,15 +123,38 @@ export class PacketDatapath implements Datapath {
 		waker.arm()
 	}
 
-	#turn(socket: PacketSocket, side: Side, waker: Waker, again: () => void): void {
+	/** Takes what the kernel diverts; returns the local port for each public port. Before start. */
+	openDiverts(): number[] {
+		const { ports } = this.#forwarder.tables
+		for (const port of ports) {
+			const held = holdPort(0, 0)
+			if (held === undefined) fail('find', 'free UDP port')
+			this.#held.push(held)
+			this.#diverted.set(held.port, port)
+		}
+		const locals = [...this.#diverted.keys()]
+		const socket = new PacketSocket(openRawUdp(filterLocal(locals)), 'divert')
+		this.#serve(socket, 0, (frame, time) => this.#receiveDiverted(frame, time))
+		return locals
+	}
+
+	/** Gives the packet its public port back, as if it had come from the wire. */
+	#receiveDiverted(frame: Frame, time: Nanos): void {
+		const udp = frame.at + IPV4_BYTES
+		const publicPort = this.#diverted.get(readU16BE(frame.bytes, udp + UDP_DESTINATION))
+		if (publicPort === undefined) return
+		replacePort(frame, udp, UDP_DESTINATION, publicPort)
+		const verdict = this.#carry(frame, 'wan', time)
+		if (verdict.action === 'forward') this.#options.forwarded?.(frame, publicPort)
+	}
+
+	#turn(
+		socket: PacketSocket, waker: Waker, use: (frame: Frame, time: Nanos) => void, again: () => void,
+	): void {
 		const time = now()
-		const both = this.#options.wan === this.#options.lan
 		for (let batches = 0; batches < TURN_BATCHES; batches++) {
 			const n = socket.receive()
-			for (let i = 0; i < n; i++) {
-				const frame = socket.frames[i]!
-				this.#carry(frame, both ? this.#sideOf(frame) : side, time)
-			}
+			for (let i = 0; i < n; i++) use(socket.frames[i]!, time)
 			this.#flush()
 			if (n < BATCH) return waker.arm()
 		}
@@ -173,14 +211,6 @@ export class PacketDatapath implements Datapath {
 		this.#forwarder.forwardedOut++
 	}
 
-	/** A datagram that came another way than through our sockets; returns what was done with it. */
-	inject(ends: Ends, datagram: Bytes): Verdict {
-		frameDatagram(this.#injected, ends, datagram)
-		const verdict = this.#carry(this.#injected, 'wan', now())
-		this.#flush()
-		return verdict
-	}
-
 	#flush(): void {
 		for (const sender of this.#senders.values()) sender.flush()
 	}
@@ -220,8 +250,9 @@ export class PacketDatapath implements Datapath {
 		this.#sockets.length = 0
 		for (const sender of this.#senders.values()) sender.close()
 		this.#senders.clear()
-		for (const release of this.#held) release()
+		for (const held of this.#held) held.release()
 		this.#held.length = 0
+		this.#diverted.clear()
 		this.#relay.close()
 	}
 }

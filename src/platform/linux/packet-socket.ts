@@ -12,8 +12,11 @@ import { fail, libc, type Libc } from './libc.ts'
 export const ETHERTYPE_IPV4 = 0x0800
 export const ETHERTYPE_IPV6 = 0x86dd
 
+const AF_INET = 2
 const AF_PACKET = 17
 const SOCK_DGRAM = 2
+const SOCK_RAW = 3
+const IPPROTO_UDP = 17
 const NONBLOCK_CLOEXEC = 0x80800
 const SOL_SOCKET = 1
 const SO_RCVBUFFORCE = 33
@@ -44,20 +47,11 @@ export class PacketSocket {
 	readonly #libc: Libc = libc()
 	readonly #headers: number
 
-	constructor(ifname: string, ethertype: number, filter: readonly Instruction[]) {
-		const c = this.#libc
+	/** fd: openPacketSocket or openRawUdp; ifname: for messages. */
+	constructor(fd: number, ifname: string) {
+		this.fd = fd
 		this.ifname = ifname
-		const ifindex = interfaceIndex(ifname)
-		// Protocol 0 receives nothing: the filter is in place before the first packet.
-		this.fd = c.socket(AF_PACKET, SOCK_DGRAM | NONBLOCK_CLOEXEC, 0)
-		if (this.fd < 0) fail('open', `packet socket on ${ifname} (needs CAP_NET_RAW)`)
-		attachFilter(this.fd, filter)
-		setOption(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
-		setOption(this.fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
 		const { address, bytes, words } = arena()
-		const name = take(32)
-		writeLinkAddress(name, ethertype, ifindex, undefined)
-		if (c.bind(this.fd, address + name, SOCKADDR_LL_BYTES) !== 0) fail('bind', `packet socket on ${ifname}`)
 		const memory = take(BATCH * FRAME_BYTES)
 		const buffer = bytes.buffer as ArrayBuffer
 		this.frames = Array.from({ length: BATCH }, (_, i) => makeFrame(buffer, memory + i * FRAME_BYTES))
@@ -99,6 +93,36 @@ export class PacketSocket {
 	close(): void {
 		this.#libc.close(this.fd)
 	}
+}
+
+/** IP packets of one interface that the filter lets through; the kernel keeps its own copy. */
+export function openPacketSocket(
+	ifname: string, ethertype: number, filter: readonly Instruction[],
+): number {
+	const c = libc()
+	const ifindex = interfaceIndex(ifname)
+	// Protocol 0 receives nothing: the filter is in place before the first packet.
+	const fd = c.socket(AF_PACKET, SOCK_DGRAM | NONBLOCK_CLOEXEC, 0)
+	if (fd < 0) fail('open', `packet socket on ${ifname} (needs CAP_NET_RAW)`)
+	attachFilter(fd, filter)
+	setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+	setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+	const at = scratch()
+	writeLinkAddress(at, ethertype, ifindex, undefined)
+	if (c.bind(fd, arena().address + at, SOCKADDR_LL_BYTES) !== 0) {
+		fail('bind', `packet socket on ${ifname}`)
+	}
+	return fd
+}
+
+/** Whole UDP packets that are delivered to this machine, as far as the filter lets them through. */
+export function openRawUdp(filter: readonly Instruction[]): number {
+	const fd = libc().socket(AF_INET, SOCK_RAW | NONBLOCK_CLOEXEC, IPPROTO_UDP)
+	if (fd < 0) fail('open', 'raw socket (needs CAP_NET_RAW)')
+	// What comes between the two calls is not for the public address, or looked at and refused.
+	attachFilter(fd, filter)
+	setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+	return fd
 }
 
 /** The index of an interface; Trouble when there is none of that name. */

@@ -2,13 +2,13 @@
 // where the kernel routes and finds the neighbour, and a packet socket for a given MAC. A packet lies
 // still from put to flush.
 
-import type { Bytes } from '../../base/bytes.ts'
+import { writeU16BE, type Bytes } from '../../base/bytes.ts'
 import { IPV4_DESTINATION, IPV6_DESTINATION } from '../../gateway/frame.ts'
 import { MAC_BYTES } from '../../gateway/target.ts'
 import { arena } from './arena.ts'
 import { errnoName, fail, libc, type Libc } from './libc.ts'
 import {
-	BATCH, ETHERTYPE_IPV4, interfaceIndex, IOVEC_WORDS, MESSAGE_IOVEC, MESSAGE_IOVECS, MESSAGE_NAME,
+	BATCH, ETHERTYPE_IPV4, ETHERTYPE_IPV6, interfaceIndex, IOVEC_WORDS, MESSAGE_IOVEC, MESSAGE_IOVECS, MESSAGE_NAME,
 	MESSAGE_NAME_BYTES, MESSAGE_WORDS, setOption, SOCKADDR_LL_BYTES, take, writeLinkAddress,
 	writePointer,
 } from './packet-socket.ts'
@@ -110,6 +110,7 @@ export class RawSender {
 				for (let i = 0; i < 16; i++) bytes[name + 8 + i] = p[at + IPV6_DESTINATION + i]!
 				break
 			case 'mac':
+				writeU16BE(bytes, name + 2, p[at]! >> 4 === 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4)
 				for (let i = 0; i < MAC_BYTES; i++) bytes[name + 12 + i] = mac[i]!
 		}
 		this.#count++

@@ -23,6 +23,7 @@ interface Wrap {
 	): void
 	close(): void
 	on(event: string, handler: (error: Error) => void): void
+	removeAllListeners(): void
 	pause(receive: boolean, send: boolean): void
 	setOption(level: number, option: number, value: Buffer | number, length?: number): void
 }
@@ -120,6 +121,8 @@ export class RawDatapath implements Datapath {
 		let wrap: Wrap
 		try {
 			wrap = createSocket({ protocol, bufferSize: 64 }).wrap
+			// Its own handlers take one packet a wake-up, and before ours.
+			wrap.removeAllListeners()
 			for (const option of ['SO_RCVBUF', 'SO_SNDBUF']) {
 				wrap.setOption(SocketLevel['SOL_SOCKET']!, SocketOption[option]!, BUFFER_BYTES)
 			}

@@ -130,7 +130,7 @@ test('a broken path begins again with two blocks, a new one with ten', (t) => {
 	t.true(path.cubic.slowStart)
 })
 
-test('the pace is the window for each round trip, a little faster, in bursts for coarse timers', (t) => {
+test('the pace is a little more than the window, in bursts that suit coarse timers', (t) => {
 	const path = new Path()
 	for (let i = 0; i < 8; i++) path.round()
 	const perRound = RTT / path.cubic.interval
