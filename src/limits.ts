@@ -20,6 +20,8 @@ export const NAMES_MAX = 65_536
 export const CONNECT_TIMEOUT: Nanos = 60 * SECOND
 /** Silence from the peer after which we ask whether it is there. */
 export const KEEPALIVE: Nanos = 20 * SECOND
+/** A client whose stream has stopped asks so soon whether the server still reaches it. */
+export const ALERT: Nanos = SECOND
 /** Silence from the peer after which the connection is given up and its slot freed. */
 export const DEAD_PEER: Nanos = 90 * SECOND
 /** How long both ends must have been done before a connection is forgotten: lost last answers. */
