@@ -89,24 +89,24 @@ test('much loss is congestion even without a queue', (t) => {
 	t.true(path.cubic.window < before / 2)
 })
 
-test('after a reduction it comes back to where it was, slows down there, and goes beyond', (t) => {
+test('after a reduction it climbs to three quarters, slows down there, then goes beyond', (t) => {
 	const path = new Path()
 	for (let i = 0; i < 4; i++) path.round()
 	for (let i = 0; i < 8; i++) path.round(50 * MILLISECOND)
 	const before = path.blocks
 	path.lose()
-	// RFC 9438: the plateau is K seconds away.
-	const k = Math.cbrt((before * 0.3) / 0.4)
+	// RFC 9438, 4.2: the plateau is K seconds away.
+	const k = Math.cbrt(before * (0.75 - 0.7))
 	const from = path.now
-	const at: number[] = []
-	while (path.now < from + 2 * k * SECOND) {
-		path.round(50 * MILLISECOND)
-		at.push(path.blocks)
+	const share = (seconds: number): number => {
+		while (path.now < from + seconds * SECOND) path.round(50 * MILLISECOND)
+		return path.blocks / before
 	}
-	const share = (part: number): number => at[Math.floor((at.length - 1) * part)]! / before
-	t.true(share(0.25) > 0.9 && share(0.25) < 1, `${share(0.25)}`)
-	t.true(Math.abs(share(0.5) - 1) < 0.05, `${share(0.5)}`)
-	t.true(share(1) > 1.2, `${share(1)}`)
+	const shares = [k / 2, k, 1.5 * k, 3 * k].map(share)
+	t.true(shares[0]! > 0.735 && shares[0]! < 0.75, `${shares}`)
+	t.true(Math.abs(shares[1]! - 0.75) < 0.01, `${shares}`)
+	t.true(shares[2]! < 0.8, `${shares}`)
+	t.true(shares[3]! > 1, `${shares}`)
 })
 
 test('a reduction for a loss that was none is taken back', (t) => {
