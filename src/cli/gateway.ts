@@ -28,8 +28,12 @@ export const run: Run = async (args) => {
 	const gateway = await startGateway(spec, platform, log)
 	const stopped = untilStopped(gateway, log)
 	const { address, ports, datapath, reason, routes, notes } = gateway.status(false)
-	if (args.has('json')) printJson({ address: addressText(address), ports, datapath, reason, routes, notes })
-	else printLine(`${addressText(address)} ports ${ports.join(', ')}: ${routes} routes, ${datapath} (${reason})`)
+	if (args.has('json')) printJson({ address: addressText(address), ports, datapath, reason, routes,
+		notes })
+	else {
+		const what = `${routes} routes, ${datapath} (${reason})`
+		printLine(`${addressText(address)} ports ${ports.join(', ')}: ${what}`)
+	}
 	await stopped
 	return EXIT_DONE
 }
@@ -42,7 +46,8 @@ function readSpec(args: Arguments): GatewaySpec {
 	}
 	return {
 		wan: args.demand('wan'), lan: args.text('lan') ?? args.demand('wan'),
-		address: args.value('address', readAddress), ports: args.values('port', readPort) ?? [DEFAULT_PORT],
+		address: args.value('address', readAddress), ports: args.values('port', readPort)
+			?? [DEFAULT_PORT],
 		routes: args.values('route', readRoute) ?? [], routesFile: args.text('routes'),
 		datapath: args.value('datapath', readDatapath) ?? 'auto', applySysctl: args.has('apply-sysctl'),
 		encoded: allow === undefined

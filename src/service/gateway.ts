@@ -111,7 +111,9 @@ function clientsPrefix(): Bytes {
 
 function readFence({ encoded, ports }: GatewaySpec): { fence?: Fence, sealer?: Sealer } {
 	if (encoded === undefined) return {}
-	if (encoded.allow.length === 0) throw new Usage('encoded extensions need allow: where may they lead?')
+	if (encoded.allow.length === 0) {
+		throw new Usage('encoded extensions need allow: where may they lead?')
+	}
 	if (encoded.allow.length > FENCE_MAX) throw new Usage(`allow: more than ${FENCE_MAX} entries`)
 	const entries = encoded.allow.map((text) => {
 		const entry = parseFenceEntry(text)
@@ -188,7 +190,8 @@ class RunningGateway implements Gateway {
 		if (choice === undefined || choice.isThere() || this.#stopped) return
 		this.#changing = this.#changing.then(async () => {
 			if (this.#stopped || this.#choice !== choice || choice.isThere()) return
-			this.#log.say('warn', 'rules-gone', { datapath: choice.datapath.name, doing: 'load them again' })
+			this.#log.say('warn', 'rules-gone',
+				{ datapath: choice.datapath.name, doing: 'load them again' })
 			stopQuietly(choice.datapath)
 			this.#choice = undefined
 			await this.#choose()
