@@ -86,6 +86,9 @@ export const COMMANDS: readonly Command[] = [
 		takes: [],
 		summary: 'one public address and port in front of any number of servers',
 		options: [
+			{ name: 'config', value: 'FILE', summary: 'its [gateway]; the flags go over it' },
+			{ name: 'board', value: 'NAME', summary: 'this board profile instead of the file\'s' },
+			BOARDS_OPTION,
 			{ name: 'wan', value: 'IFACE', summary: 'the interface to the Internet' },
 			{ name: 'lan', value: 'IFACE', summary: 'the interface to the servers; the same when absent' },
 			{ name: 'address', value: 'IP',
