@@ -15,7 +15,8 @@ export const runNew: Run = (args) => {
 export const runRotate: Run = (args) => {
 	const dir = args.positionals[0]!
 	const current = rotateSealKeys(dir)
-	return say(args, { directory: dir, current }, `epoch ${current} is current, the one before stays valid; `
+	return say(args, { directory: dir, current },
+		`epoch ${current} is current, the one before stays valid; `
 		+ 'SIGHUP tells running gateways')
 }
 

@@ -1,5 +1,5 @@
-// Token buckets in a fixed table. Keys share a bucket when their keyed hashes meet: memory stays what
-// it is under any number of sources, and nobody can choose whose bucket he empties.
+// Token buckets in a fixed table. Keys share a bucket when their keyed hashes meet: memory stays
+// what it is under any number of sources, and nobody can choose whose bucket he empties.
 
 import { writeU32, type Bytes } from '../base/bytes.ts'
 import { halfSipHash13 } from '../base/hash.ts'

@@ -1,5 +1,5 @@
-// The gateway's gate: is this a CurveCP packet of a legal length? The same answer as wire/classify.ts,
-// at an offset, since here the packet lies behind its IP and UDP headers.
+// The gateway's gate: is this a CurveCP packet of a legal length? The same answer as
+// wire/classify.ts, at an offset, since here the packet lies behind its IP and UDP headers.
 
 import type { Bytes } from '../base/bytes.ts'
 import type { Drop } from '../wire/drop.ts'

@@ -1,5 +1,5 @@
-// Extensions that carry the local address themselves, in the open or sealed. Either is off unless the
-// fence says what they may name. spec: gateway.md 3
+// Extensions that carry the local address themselves, in the open or sealed. Either is off unless
+// the fence says what they may name. spec: gateway.md 3
 
 import { copy, readU16BE, writeU16BE, writeU32BE, type Bytes } from '../base/bytes.ts'
 import { EXTENSION_BYTES } from '../wire/packets.ts'
@@ -9,7 +9,7 @@ import { KIND_IPV4, KIND_IPV6, KIND_MAC, KIND_NONE, PLACE_BYTES } from './route.
 import { isSealed, type Sealer } from './sealed.ts'
 import { MAC_BYTES, type Forbidden, type Target } from './target.ts'
 
-// In the open; byte 0 is epoch 0 (bits 7–5) and the type (bits 4–0). What is not named here is zero.
+// In the open; byte 0 is epoch 0 (bits 7–5), type (bits 4–0). What is not named here is zero.
 //  type 1: 1 : 4 : IPv4 address       5 : 2 : port, 0: unchanged
 //  type 2: 1 : 8 : interface identifier under the fence's first IPv6 prefix   9 : 2 : port
 //  type 3: 1 : 6 : MAC
@@ -109,7 +109,9 @@ function zeros(p: Bytes, at: number, n: number): boolean {
 	return true
 }
 
-/** The extension in the open that leads to a target; undefined for a server on the gateway itself. */
+/**
+ * The extension in the open that leads to a target; undefined for a server on the gateway itself.
+ */
 export function encodeExtension(target: Target): Bytes | undefined {
 	const extension = new Uint8Array(EXTENSION_BYTES)
 	switch (target.kind) {

@@ -1,5 +1,5 @@
-// Flows: a bounded table of who talks to whom, with expiry. When it is full, a new flow gets in only
-// over one that has been idle for its whole life: a flood of new ones displaces nobody.
+// Flows: a bounded table of who talks to whom, with expiry. When it is full, a new flow gets in
+// only over one that has been idle for its whole life: a flood of new ones displaces nobody.
 
 import type { Bytes } from '../base/bytes.ts'
 import { NEVER, type Nanos } from '../base/time.ts'
@@ -55,7 +55,9 @@ export class FlowTable {
 		this.#link(row, now)
 	}
 
-	/** Removes the flow that has been idle longest if its life is over, and says which row; else -1. */
+	/**
+	 * Removes the flow that has been idle longest if its life is over, and says which row; else -1.
+	 */
 	expire(now: Nanos): number {
 		const row = this.#tail
 		if (row === NONE || now - this.#usedAt[row]! < this.#life) return -1

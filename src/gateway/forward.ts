@@ -1,5 +1,6 @@
-// The decision: one packet and the side it came from → where it goes, rewritten in place, or why not.
-// Every datapath carries out exactly this; what is not ours it leaves to the kernel. spec: gateway.md
+// The decision: one packet and the side it came from → where it goes, rewritten in place, or why
+// not. Every datapath carries out exactly this; what is not ours it leaves to the kernel. spec:
+// gateway.md
 
 import { readU16BE, writeU16BE, writeU32BE, type Bytes } from '../base/bytes.ts'
 import type { Nanos } from '../base/time.ts'
@@ -8,7 +9,8 @@ import { PACKET_RECEIVER_EXTENSION, PACKET_SENDER_EXTENSION } from '../wire/pack
 import { checkDatagram } from './datagram.ts'
 import {
 	fold, FRAGMENT_MASK, IPV4_BYTES, IPV4_DESTINATION, IPV4_FRAGMENT, IPV4_LENGTH, IPV4_PROTOCOL,
-	IPV4_SOURCE, IPV4_TTL, ipv4HeaderIsSound, OFFSET_MASK, PROTOCOL_ICMP, PROTOCOL_UDP, pseudoSum, readAddress,
+	IPV4_SOURCE, IPV4_TTL, ipv4HeaderIsSound, OFFSET_MASK, PROTOCOL_ICMP, PROTOCOL_UDP, pseudoSum,
+	readAddress,
 	SUM_NONE, SUM_WRONG, UDP_BYTES, UDP_DESTINATION, UDP_LENGTH, UDP_SOURCE, udpSum, wireOrder,
 	writeIpv4Checksum, writeUdpChecksum, type Frame,
 } from './frame.ts'
@@ -47,7 +49,8 @@ export class Forwarder {
 	passed = 0
 	/** The one verdict; valid until the next decision. */
 	readonly verdict: Verdict = {
-		action: 'pass', drop: 'length', way: 'lan', at: 0, length: 0, mac: new Uint8Array(MAC_BYTES), row: -1,
+		action: 'pass', drop: 'length', way: 'lan', at: 0, length: 0, mac: new Uint8Array(MAC_BYTES),
+			row: -1,
 	}
 
 	constructor(tables: Tables) {
@@ -80,7 +83,8 @@ export class Forwarder {
 		const tables = this.tables
 		if (frame.length < IPV4_BYTES || p[at]! >> 4 !== 4) return 'pass'
 		if (readAddress(p, at + IPV4_DESTINATION) !== tables.address) return 'pass'
-		if (p[at + IPV4_PROTOCOL] === PROTOCOL_ICMP) return errorFromWan(tables, frame, now, this.verdict)
+		if (p[at + IPV4_PROTOCOL] === PROTOCOL_ICMP) return errorFromWan(tables, frame, now,
+			this.verdict)
 		const port = portOf(frame, UDP_DESTINATION)
 		if (port < 0 || !tables.isPort(port)) return 'pass'
 		const n = readU16BE(p, at + IPV4_LENGTH)
@@ -179,7 +183,9 @@ function portOf(frame: Frame, field: number): number {
 	return readU16BE(p, at + header + field)
 }
 
-/** Everything of a packet's headers but the UDP checksum, which is checked while it is rewritten. */
+/**
+ * Everything of a packet's headers but the UDP checksum, which is checked while it is rewritten.
+ */
 function checkHeaders(frame: Frame): Drop | undefined {
 	const { bytes: p, at } = frame
 	const n = readU16BE(p, at + IPV4_LENGTH)
@@ -194,7 +200,8 @@ function checkHeaders(frame: Frame): Drop | undefined {
 
 /** Replaces an address and a port (0: not), takes `hops` off the TTL, and makes the sums right. */
 function rewrite(
-	frame: Frame, addressField: number, address: number, portField: number, port: number, hops: number,
+	frame: Frame, addressField: number, address: number, portField: number, port: number,
+		hops: number,
 ): 'checksum' | undefined {
 	const { bytes: p, at } = frame
 	const n = readU16BE(p, at + IPV4_LENGTH) - IPV4_BYTES

@@ -1,5 +1,6 @@
-// Internet headers in place: offsets of IPv4, IPv6, UDP and ICMP, and the Internet checksum. A frame is
-// one IP packet in a fixed piece of memory, with room before it for the longer header of IPv6.
+// Internet headers in place: offsets of IPv4, IPv6, UDP and ICMP, and the Internet checksum. A
+// frame is one IP packet in a fixed piece of memory, with room before it for the longer header of
+// IPv6.
 
 import type { Bytes } from '../base/bytes.ts'
 
@@ -73,7 +74,9 @@ export function makeFrame(memory: ArrayBuffer, byteOffset: number): Frame {
 	}
 }
 
-/** Sum of n bytes from at, an even offset; folded to 16 bits. An odd last byte counts with a zero. */
+/**
+ * Sum of n bytes from at, an even offset; folded to 16 bits. An odd last byte counts with a zero.
+ */
 export function sum(frame: Frame, at: number, n: number): number {
 	// The byte behind the packet is inside the frame and nobody's.
 	if ((n & 1) !== 0) frame.bytes[at + n] = 0
@@ -115,8 +118,12 @@ export function writeIpv4Checksum(frame: Frame, at: number): void {
 	frame.halves[(at + IPV4_CHECKSUM) >> 1] = ~sum(frame, at, IPV4_BYTES)
 }
 
-/** Sum of the pseudo header: addressBytes from addressAt (source, destination), UDP and its length. */
-export function pseudoSum(frame: Frame, addressAt: number, addressBytes: number, n: number): number {
+/**
+ * Sum of the pseudo header: addressBytes from addressAt (source, destination), UDP and its length.
+ */
+export function pseudoSum(
+	frame: Frame, addressAt: number, addressBytes: number, n: number,
+): number {
 	return fold(sum(frame, addressAt, addressBytes) + wireOrder(PROTOCOL_UDP) + wireOrder(n))
 }
 
@@ -124,9 +131,9 @@ export const SUM_NONE = -1
 export const SUM_WRONG = -2
 
 /**
- * The sum of a UDP datagram of n bytes at `at` without its checksum field, if its checksum is right or
- * unfinished (a sender on this host or a veth leaves the pseudo header's sum there for the hardware);
- * SUM_NONE: it carries none; SUM_WRONG.
+ * The sum of a UDP datagram of n bytes at `at` without its checksum field, if its checksum is right
+ * or unfinished (a sender on this host or a veth leaves the pseudo header's sum there for the
+ * hardware); SUM_NONE: it carries none; SUM_WRONG.
  */
 export function udpSum(frame: Frame, at: number, n: number, pseudo: number): number {
 	const field = frame.halves[(at + UDP_CHECKSUM) >> 1]!
@@ -143,7 +150,9 @@ export function writeUdpChecksum(frame: Frame, at: number, total: number, pseudo
 	frame.halves[(at + UDP_CHECKSUM) >> 1] = value === 0 ? 0xffff : value
 }
 
-/** Replaces a port of the UDP header at `udp`; its checksum changes by the difference (RFC 1624). */
+/**
+ * Replaces a port of the UDP header at `udp`; its checksum changes by the difference (RFC 1624).
+ */
 export function replacePort(frame: Frame, udp: number, field: number, port: number): void {
 	const { halves } = frame
 	const old = halves[(udp + field) >> 1]!

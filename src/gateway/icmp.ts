@@ -1,6 +1,6 @@
 // ICMP errors about forwarded packets, both ways. The quoted packet is translated back, so that
-// whoever receives the error recognises what he sent and no local address leaves. Errors about anything
-// else are not ours. spec: gateway.md 5
+// whoever receives the error recognises what he sent and no local address leaves. Errors about
+// anything else are not ours. spec: gateway.md 5
 
 import { readU16BE, writeU16BE, writeU32BE } from '../base/bytes.ts'
 import type { Nanos } from '../base/time.ts'
@@ -13,7 +13,8 @@ import type { Verdict } from './forward.ts'
 import {
 	fold, FRAGMENT_MASK, ICMP_BYTES, ICMP_CHECKSUM, IPV4_BYTES, IPV4_CHECKSUM, IPV4_DESTINATION,
 	IPV4_FRAGMENT, IPV4_LENGTH, IPV4_PROTOCOL, IPV4_SOURCE, IPV4_TTL, ipv4HeaderIsSound,
-	PROTOCOL_ICMP, PROTOCOL_UDP, readAddress, sum, UDP_BYTES, UDP_CHECKSUM, UDP_DESTINATION, UDP_SOURCE,
+	PROTOCOL_ICMP, PROTOCOL_UDP, readAddress, sum, UDP_BYTES, UDP_CHECKSUM, UDP_DESTINATION,
+	UDP_SOURCE,
 	writeIpv4Checksum, type Frame,
 } from './frame.ts'
 import { KIND_IPV4, KIND_MAC, KIND_OWN } from './route.ts'
@@ -29,14 +30,17 @@ const QUOTE = IPV4_BYTES + ICMP_BYTES
 const QUOTED_UDP = QUOTE + IPV4_BYTES
 const QUOTED_DATAGRAM = QUOTED_UDP + UDP_BYTES
 
-/** From the Internet, about a packet that a local server or client sent under the public address. */
+/**
+ * From the Internet, about a packet that a local server or client sent under the public address.
+ */
 export function errorFromWan(
 	tables: Tables, frame: Frame, now: Nanos, verdict: Verdict,
 ): Drop | 'pass' | undefined {
 	const { bytes: p, at } = frame
 	if (!quotesUdp(frame)) return 'pass'
 	const port = readU16BE(p, at + QUOTED_UDP + UDP_SOURCE)
-	if (readAddress(p, at + QUOTE + IPV4_SOURCE) !== tables.address || !tables.isPort(port)) return 'pass'
+	if (readAddress(p, at + QUOTE + IPV4_SOURCE) !== tables.address
+		|| !tables.isPort(port)) return 'pass'
 	// The sender's extension tells whose packet it was.
 	const extension = at + QUOTED_DATAGRAM + PACKET_SENDER_EXTENSION
 	const n = readU16BE(p, at + IPV4_LENGTH)
@@ -116,7 +120,8 @@ function checkError(frame: Frame, least: number): Drop | undefined {
 
 function isCurveCp(frame: Frame): boolean {
 	const datagram = frame.at + QUOTED_DATAGRAM
-	return startsWith(frame.bytes, datagram, SERVER_MAGIC) || startsWith(frame.bytes, datagram, CLIENT_MAGIC)
+	return startsWith(frame.bytes, datagram, SERVER_MAGIC)
+		|| startsWith(frame.bytes, datagram, CLIENT_MAGIC)
 }
 
 /** Replaces an address and a port in the quoted packet; its sums change by the difference only. */
@@ -152,5 +157,6 @@ function finish(frame: Frame, addressField: number, address: number, n: number):
 	p[at + IPV4_TTL]! -= 1
 	writeIpv4Checksum(frame, at)
 	frame.halves[(at + IPV4_BYTES + ICMP_CHECKSUM) >> 1] = 0
-	frame.halves[(at + IPV4_BYTES + ICMP_CHECKSUM) >> 1] = ~sum(frame, at + IPV4_BYTES, n - IPV4_BYTES)
+	frame.halves[(at + IPV4_BYTES + ICMP_CHECKSUM) >> 1] =
+		~sum(frame, at + IPV4_BYTES, n - IPV4_BYTES)
 }

@@ -1,5 +1,5 @@
-// Key → row number in memory that is made once: open addressing under a keyed hash, at most half full.
-// A row keeps its number while it lives, so its owner may hold columns of facts against it.
+// Key → row number in memory that is made once: open addressing under a keyed hash, at most half
+// full. A row keeps its number while it lives, so its owner may hold columns of facts against it.
 
 import { assert } from '../base/assert.ts'
 import { copy, same, type Bytes } from '../base/bytes.ts'

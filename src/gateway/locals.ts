@@ -1,7 +1,9 @@
-// Which address and port on the local side is one of ours: the sources whose packets leave under the
-// public address. Counted, since several extensions may lead to one server.
+// Which address and port on the local side is one of ours: the sources whose packets leave under
+// the public address. Counted, since several extensions may lead to one server.
 
-import { copy, fill, readU16BE, readU32BE, writeU16BE, writeU32BE, type Bytes } from '../base/bytes.ts'
+import {
+	copy, fill, readU16BE, readU32BE, writeU16BE, writeU32BE, type Bytes,
+} from '../base/bytes.ts'
 import { IPV6_BYTES } from '../wire/ip.ts'
 import { KeyIndex } from './key-index.ts'
 import type { Target } from './target.ts'

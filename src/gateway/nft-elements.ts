@@ -1,5 +1,5 @@
-// Routes as elements of the kernel's sets: all of them in portions at start, only differences later.
-// Text only. The sets are those of nft-rules.ts.
+// Routes as elements of the kernel's sets: all of them in portions at start, only differences
+// later. Text only. The sets are those of nft-rules.ts.
 
 import type { Bytes } from '../base/bytes.ts'
 import { toHex } from '../base/hex.ts'
@@ -146,7 +146,8 @@ function putLocal(to: Portion, verb: Verb, ports: readonly number[], target: Tar
 }
 
 /** Verified extensions that the kernel may forward by itself until they expire. */
-export function nftLearn(table: string, extensions: readonly Bytes[], addresses: readonly number[]): string {
+export function nftLearn(table: string, extensions: readonly Bytes[],
+	addresses: readonly number[]): string {
 	const elements = extensions.map((e, i) => `0x${toHex(e)} : ${formatIpv4(addresses[i]!)}`)
 	return `add element ip ${table} learned { ${elements.join(', ')} }\n`
 }

@@ -1,6 +1,6 @@
-// The decision as an nftables ruleset: the same checks in the same order as forward.ts, in the kernel.
-// Text only; platform/nft.ts hands it to nft. One table in the ip family, and one in netdev for MACs.
-// spec: gateway.md 1
+// The decision as an nftables ruleset: the same checks in the same order as forward.ts, in the
+// kernel. Text only; platform/nft.ts hands it to nft. One table in the ip family, and one in netdev
+// for MACs. spec: gateway.md 1
 
 import { formatIpv4, mask4 } from '../wire/ip.ts'
 import {
@@ -40,7 +40,8 @@ export interface NftSettings {
 }
 
 /** Names of the counters that the kernel keeps: drop reasons, and what was sent on. */
-export const NFT_DROPS = ['fragment', 'options', 'ttl', 'length', 'magic', 'route', 'rate', 'policy'] as const
+export const NFT_DROPS =
+	['fragment', 'options', 'ttl', 'length', 'magic', 'route', 'rate', 'policy'] as const
 
 // The UDP payload starts 64 bits after @th; bits count from @th. spec: protocol.md 0.3
 const MAGIC = '@th,64,56'
@@ -79,7 +80,8 @@ export function nftTable(s: NftSettings): string {
 		'  set quoted { typeof @th,192,32 . @th,240,16; }',
 		'  map backs { typeof ip saddr . udp sport : udp sport; }',
 		'  map own_backs { typeof udp sport : udp sport; }',
-		...s.ports.slice(1).map((port) => `  set from_${port} { typeof ${RECEIVER} . ip saddr . udp sport; `
+		...s.ports.slice(1).map((port) =>
+			`  set from_${port} { typeof ${RECEIVER} . ip saddr . udp sport; `
 			+ `flags dynamic,timeout; size 65536; timeout ${s.changedPortSeconds}s; }`),
 		...rateSet('sources', 'ip saddr', s.sourceRate),
 		...rateSet('targets', 'ip daddr', s.targetRate),
@@ -159,7 +161,8 @@ function prerouting(s: NftSettings): string[] {
 	rules.push(`${error} @th,192,32 . @th,240,16 @quoted counter name c_policy drop`)
 	for (const entry of s.fence?.entries ?? []) {
 		if (entry.kind !== 'ipv4') continue
-		rules.push(`${error} @th,192,32 & ${hex32(mask4(entry.prefix.bits))} == ${hex32(entry.prefix.base)} `
+		const { base, bits } = entry.prefix
+		rules.push(`${error} @th,192,32 & ${hex32(mask4(bits))} == ${hex32(base)} `
 			+ `@th,240,16 ${list(s.fence!.ports)} counter name c_policy drop`)
 	}
 	return rules
@@ -207,7 +210,8 @@ function divert(s: NftSettings): string[] {
 
 function divertNow(s: NftSettings): string[] {
 	return [
-		...s.divertPorts.map((port, i) => `udp dport ${s.ports[i]!} limit rate ${DIVERT_RATE.perSecond}/second `
+		...s.divertPorts.map((port, i) =>
+			`udp dport ${s.ports[i]!} limit rate ${DIVERT_RATE.perSecond}/second `
 			+ `burst ${DIVERT_RATE.burst} packets counter name c_divert udp dport set ${port} accept`),
 		'counter name c_rate drop',
 	]
@@ -250,7 +254,8 @@ function fromPort(port: number): string {
 
 function limit(name: string, key: string, rate: Rate | undefined): string[] {
 	if (rate === undefined) return []
-	return [`update @${name} { ${key} limit rate over ${rate.perSecond}/second burst ${rate.burst} packets } `
+	const { perSecond, burst } = rate
+	return [`update @${name} { ${key} limit rate over ${perSecond}/second burst ${burst} packets } `
 		+ 'counter name c_rate drop']
 }
 

@@ -1,5 +1,5 @@
-// Extension → target, a million entries with constant look-up, each with its counter. Targets lie in
-// columns, not in objects: what the data path reads of a row is a few numbers.
+// Extension → target, a million entries with constant look-up, each with its counter. Targets lie
+// in columns, not in objects: what the data path reads of a row is a few numbers.
 
 import { assert } from '../base/assert.ts'
 import { copy, same, type Bytes } from '../base/bytes.ts'
@@ -89,7 +89,8 @@ export class RouteTable {
 				return this.addresses[row] === (target.address | 0) && this.ports[row] === target.port
 			case 'own': return this.ports[row] === target.port
 			case 'ipv6':
-				return this.ports[row] === target.port && same(this.places, at, target.address, 0, PLACE_BYTES)
+				return this.ports[row] === target.port
+					&& same(this.places, at, target.address, 0, PLACE_BYTES)
 			case 'mac': return same(this.places, at, target.mac, 0, MAC_BYTES)
 		}
 	}

@@ -183,7 +183,8 @@ export class Tables {
 	}
 
 	/** Remembers which public port a flow came to whose port is changed on the way in. */
-	learnPort(p: Bytes, at: number, client: number, clientPort: number, port: number, now: Nanos): void {
+	learnPort(p: Bytes, at: number, client: number, clientPort: number, port: number,
+		now: Nanos): void {
 		if (this.#origins === undefined) return
 		this.#originKey(p, at, client, clientPort)
 		let row = this.#origins.find(this.#key, 0, now)

@@ -18,11 +18,14 @@ export type Target =
 	/** Direct server return: only the frame's destination changes. */
 	| { readonly kind: 'mac', readonly mac: Bytes }
 
-/** ADDR, ADDR:PORT, :PORT, [IPV6], [IPV6]:PORT or mac:aa:bb:cc:dd:ee:ff; otherwise what is wrong. */
+/**
+ * ADDR, ADDR:PORT, :PORT, [IPV6], [IPV6]:PORT or mac:aa:bb:cc:dd:ee:ff; otherwise what is wrong.
+ */
 export function parseTarget(text: string): Target | string {
 	if (text.startsWith('mac:')) {
 		const mac = parseMac(text.slice(4))
-		return mac === undefined ? `${text}: not mac: and six octets aa:bb:cc:dd:ee:ff` : { kind: 'mac', mac }
+		return mac === undefined ? `${text}: not mac: and six octets aa:bb:cc:dd:ee:ff`
+			: { kind: 'mac', mac }
 	}
 	if (text.startsWith(':')) {
 		const port = parsePort(text.slice(1))
@@ -71,12 +74,16 @@ const NEVER4 = ([
 	['224.0.0.0/4', 'multicast'], ['240.0.0.0/4', 'broadcast or reserved'],
 ] as const).map(([text, why]) => ({ prefix: parsePrefix4(text)!, why }))
 
-/** What no table and no fence can allow: known ranges, and this machine's own and peers' addresses. */
+/**
+ * What no table and no fence can allow: known ranges, and this machine's own and peers' addresses.
+ */
 export class Forbidden {
 	readonly #exact4: Int32Array
 	readonly #exact6: Bytes
 
-	/** own: every address of this machine, the broadcast addresses of its networks, other gateways. */
+	/**
+	 * own: every address of this machine, the broadcast addresses of its networks, other gateways.
+	 */
 	constructor(own4: readonly number[], own6: readonly Bytes[]) {
 		this.#exact4 = Int32Array.from(own4)
 		this.#exact6 = new Uint8Array(own6.length * IPV6_BYTES)

@@ -1,6 +1,6 @@
-// The nftables datapath: the kernel forwards by a copy of the tables that this keeps in step. What the
-// kernel cannot do goes to a helper in userspace; extensions that the helper has verified are learnt
-// by the kernel. Several gateways' tables never touch each other.
+// The nftables datapath: the kernel forwards by a copy of the tables that this keeps in step. What
+// the kernel cannot do goes to a helper in userspace; extensions that the helper has verified are
+// learnt by the kernel. Several gateways' tables never touch each other.
 
 import type { Bytes } from '../base/bytes.ts'
 import { SECOND } from '../base/time.ts'
@@ -50,8 +50,8 @@ export class NftDatapath implements Datapath {
 		this.#options = options
 		this.table = nftTableName(options.wan, process.pid)
 		if (options.helper === undefined) {
-			this.notes.push('no packet sockets: sealed and encoded extensions, IPv6 servers and ICMP errors '
-				+ 'are not forwarded')
+			this.notes.push('no packet sockets: sealed and encoded extensions, IPv6 servers and '
+				+ 'ICMP errors are not forwarded')
 		}
 	}
 
@@ -73,7 +73,8 @@ export class NftDatapath implements Datapath {
 		const { tables } = this.#forwarder
 		return {
 			...this.#options.limits, table: this.table, comment: `curvegate pid ${process.pid}`,
-			wan: this.#options.wan, lan: this.#options.lan, address: tables.address >>> 0, ports: tables.ports,
+			wan: this.#options.wan, lan: this.#options.lan, address: tables.address >>> 0,
+			ports: tables.ports,
 			fence: tables.fence, sealed: tables.isSealed, divertPorts, lanMac: this.#options.lanMac,
 			routeCounters: this.#options.routeCounters, learnedMax: LEARNED_MAX,
 			learnedSeconds: LEARNED_LIFE / SECOND, changedPortSeconds: CHANGED_PORT_LIFE / SECOND,
@@ -105,9 +106,9 @@ export class NftDatapath implements Datapath {
 
 	/** The helper has verified an extension: from now on the kernel may do it. */
 	noteForwarded(frame: Frame, publicPort: number): void {
-		const { tables } = this.#forwarder
-		const { to } = tables
-		if (tables.row >= 0 || to.kind !== KIND_IPV4 || (to.port !== 0 && to.port !== publicPort)) return
+		const { to, row } = this.#forwarder.tables
+		if (row >= 0 || to.kind !== KIND_IPV4) return
+		if (to.port !== 0 && to.port !== publicPort) return
 		const at = FRAME_AT + IPV4_BYTES + UDP_BYTES + PACKET_RECEIVER_EXTENSION
 		const extension = frame.bytes.slice(at, at + EXTENSION_BYTES)
 		this.#learnt.set(extension.join(), { extension, address: to.address >>> 0 })
@@ -164,7 +165,8 @@ export class NftDatapath implements Datapath {
 
 	stop(): void {
 		clearTimeout(this.#gathering)
-		if (this.#forwarder.tables.changes === this.#differences) this.#forwarder.tables.changes = undefined
+		const { tables } = this.#forwarder
+		if (tables.changes === this.#differences) tables.changes = undefined
 		this.#options.helper?.stop()
 		if (this.#settings !== undefined) this.stopKernel()
 		this.#settings = undefined

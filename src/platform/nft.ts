@@ -60,7 +60,8 @@ function refusal(text: string, stderr: string): Trouble {
 	const [, line, words] = /:(\d+):\d+-\d+: Error: (.*)/.exec(stderr) ?? []
 	const rule = line === undefined ? '' : text.split('\n')[Number(line) - 1]?.trim() ?? ''
 	const shown = rule.length > 160 ? `${rule.slice(0, 157)}...` : rule
-	return new Trouble('load', shown === '' ? 'nft rules' : `nft rule '${shown}'`, words ?? firstLine(stderr))
+	return new Trouble('load', shown === '' ? 'nft rules' : `nft rule '${shown}'`, words
+		?? firstLine(stderr))
 }
 
 function firstLine(text: string): string {
@@ -125,7 +126,8 @@ function elementOf(element: JsonElement): { key: string, packets: number } | und
 	if (typeof element === 'string' || typeof element === 'number') return undefined
 	const { elem } = 'elem' in element ? element : element[0]
 	if (elem?.counter === undefined) return undefined
-	return { key: String(elem.val).replace(/^0x/, '').padStart(32, '0'), packets: elem.counter.packets }
+	return { key: String(elem.val).replace(/^0x/, '').padStart(32, '0'),
+		packets: elem.counter.packets }
 }
 
 interface JsonObject {

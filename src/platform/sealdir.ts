@@ -1,5 +1,5 @@
-// The keys of sealed extensions: a folder with one file of 32 bytes for each epoch that is valid, named
-// by its number, and `current` with the number of the one that new extensions are made with.
+// The keys of sealed extensions: a folder with one file of 32 bytes for each epoch that is valid,
+// named by its number, and `current` with the number of the one that new extensions are made with.
 
 import { randomFillSync } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,8 @@ export function createSealKeys(dir: string): void {
 		writeKey(dir, 0)
 	} catch (error) {
 		const taken = codeOf(error) === 'EEXIST'
-		throw taken ? new Trouble('create', dir, 'it exists already', 'EEXIST') : troubleOf('create', dir, error)
+		throw taken ? new Trouble('create', dir, 'it exists already', 'EEXIST')
+			: troubleOf('create', dir, error)
 	}
 }
 
@@ -59,7 +60,8 @@ export function readSealKeys(dir: string): SealKeys {
 	}
 	const keys = Array.from({ length: EPOCHS }, (_, epoch): Bytes | undefined =>
 		names.includes(String(epoch)) ? readKey(join(dir, String(epoch))) : undefined)
-	if (keys[current] === undefined) throw new Trouble('read', dir, `no key of the current epoch ${current}`)
+	if (keys[current] === undefined) throw new Trouble('read', dir,
+		`no key of the current epoch ${current}`)
 	return { keys, current }
 }
 

@@ -53,7 +53,8 @@ export async function chooseDatapath(parts: GatewayParts, options: ChooseOptions
 			reasons.push(`${name}: ${causeText(error)}`)
 		}
 	}
-	throw new Trouble('start', wanted === 'auto' ? 'any datapath' : `datapath ${wanted}`, reasons.join('; '))
+	const what = wanted === 'auto' ? 'any datapath' : `datapath ${wanted}`
+	throw new Trouble('start', what, reasons.join('; '))
 }
 
 function causeText(error: unknown): string {
@@ -110,7 +111,8 @@ async function start(
 }
 
 function make(
-	name: 'packet' | 'raw' | 'relay', { spec, tables, forwarder }: GatewayParts, options: ChooseOptions,
+	name: 'packet' | 'raw' | 'relay', { spec, tables, forwarder }: GatewayParts,
+	options: ChooseOptions,
 ): Datapath {
 	const sides = { wan: spec.wan, lan: spec.lan, lanPorts: () => lanPorts(tables) }
 	const { random, openUdp } = options.platform
@@ -144,7 +146,8 @@ async function startNft(
 		refence: () => datapath.refence(),
 		isThere: () => nftOwnTables(spec.wan).some(({ name }) => name === table),
 		counters: () => datapath.counters(),
-		routeCounters: () => options.routeCounters ? nftRouteCounters(table) : new Map<string, number>(),
+		routeCounters: () =>
+			options.routeCounters ? nftRouteCounters(table) : new Map<string, number>(),
 	}
 }
 

@@ -2,7 +2,8 @@
 
 import type { Platform } from '../platform/platform.ts'
 import { NftDatapath } from '../platform/nft-datapath.ts'
-import { prepareGateway, type GatewaySpec } from './gateway.ts'
+import type { GatewaySpec } from './gateway-spec.ts'
+import { prepareGateway } from './gateway.ts'
 
 /** Stands for the ports that are free when it really starts. */
 const FIRST_DIVERT_PORT = 65_000

@@ -1,52 +1,24 @@
 // A running gateway: tables from flags and files, the best datapath that works, another one when it
 // stops working, reloads by differences, and everything removed at the end. spec: product.md 2, 6
 
-import type { Bytes } from '../base/bytes.ts'
 import { toHex } from '../base/hex.ts'
-import { Fence, FENCE_MAX, parseFenceEntry } from '../gateway/fence.ts'
+import { Fence, FENCE_MAX } from '../gateway/fence.ts'
 import { Forwarder } from '../gateway/forward.ts'
 import { PORTION } from '../gateway/nft-elements.ts'
 import { Sealer } from '../gateway/sealed.ts'
-import { CLIENTS_PREFIX_BYTES, Tables } from '../gateway/tables.ts'
+import { Tables } from '../gateway/tables.ts'
 import { Forbidden } from '../gateway/target.ts'
-import { ROUTES_MAX } from '../limits.ts'
 import type { Datapath, DatapathName } from '../platform/datapath.ts'
 import { findInterface, ownAddresses } from '../platform/network.ts'
 import type { Platform } from '../platform/platform.ts'
 import { readSealKeys } from '../platform/sealdir.ts'
 import { causeOf, Trouble, Usage } from '../platform/trouble.ts'
 import { DROPS, type Drop } from '../wire/drop.ts'
-import { parseIpv6 } from '../wire/ip.ts'
 import { chooseDatapath, type Choice } from './gateway-datapath.ts'
+import type { GatewaySpec } from './gateway-spec.ts'
 import type { Log } from './log.ts'
-import { loadRoutes, type ReloadResult, type Route } from './routes-file.ts'
+import { loadRoutes, type ReloadResult } from './routes-file.ts'
 
-export interface GatewaySpec {
-	readonly wan: string
-	readonly lan: string
-	/** The public address; undefined: that of the wan interface. */
-	readonly address: number | undefined
-	readonly ports: readonly number[]
-	/** Routes that stand in no file. */
-	readonly routes: readonly Route[]
-	readonly routesFile: string | undefined
-	readonly datapath: DatapathName | 'auto'
-	readonly applySysctl: boolean
-	readonly encoded: EncodedSpec | undefined
-	readonly routesMax?: number
-	/** Other gateways: nothing is forwarded to them. */
-	readonly gateways?: readonly number[]
-}
-
-export interface EncodedSpec {
-	readonly allow: readonly string[]
-	/** Empty: the public ports. */
-	readonly ports: readonly number[]
-	readonly sealKeys: string | undefined
-}
-
-/** Where IPv6 servers see IPv4 clients: the prefix for local translation of RFC 8215. */
-const CLIENTS_PREFIX = '64:ff9b:1::'
 /** How often a datapath in the kernel is looked at: others may have flushed it. */
 const WATCH_MS = 2000
 /** Above this the kernel's counters for each route would cost too much memory. */
@@ -72,8 +44,11 @@ export interface GatewayStatus {
 }
 
 export interface Gateway {
-	/** Reads routes, fence and keys again; a mistake leaves everything as it was. */
-	reload(): Promise<ReloadResult>
+	/**
+	 * Reads routes, fence and keys again; a mistake leaves everything as it was. spec: routes, their
+	 * file and the fence of it count.
+	 */
+	reload(spec?: GatewaySpec): Promise<ReloadResult>
 	/** byRoute: ask the kernel for each route's packets too. */
 	status(byRoute: boolean): GatewayStatus
 	stop(): void
@@ -97,28 +72,21 @@ export async function prepareGateway(spec: GatewaySpec, platform: Platform): Pro
 	const own = ownAddresses()
 	const { fence, sealer } = readFence(spec)
 	const tables = new Tables({
-		address, ports: spec.ports, clientsPrefix: clientsPrefix(),
+		address, ports: spec.ports, clientsPrefix: spec.clientsPrefix,
 		forbidden: new Forbidden([address, ...own.v4, ...spec.gateways ?? []], own.v6),
-		fence, sealer, routesMax: spec.routesMax ?? ROUTES_MAX,
+		fence, sealer, routesMax: spec.routesMax,
 	}, platform.random)
 	await loadRoutes(tables, spec.routes, spec.routesFile, async () => undefined)
 	return { spec, tables, forwarder: new Forwarder(tables), lanMac: lan.mac }
 }
 
-function clientsPrefix(): Bytes {
-	return parseIpv6(CLIENTS_PREFIX)!.subarray(0, CLIENTS_PREFIX_BYTES)
-}
-
 function readFence({ encoded, ports }: GatewaySpec): { fence?: Fence, sealer?: Sealer } {
 	if (encoded === undefined) return {}
-	if (encoded.allow.length === 0) throw new Usage('encoded extensions need allow: where may they lead?')
+	if (encoded.allow.length === 0) {
+		throw new Usage('encoded extensions need allow: where may they lead?')
+	}
 	if (encoded.allow.length > FENCE_MAX) throw new Usage(`allow: more than ${FENCE_MAX} entries`)
-	const entries = encoded.allow.map((text) => {
-		const entry = parseFenceEntry(text)
-		if (typeof entry === 'string') throw new Usage(`allow: ${entry}`)
-		return entry
-	})
-	const fence = new Fence(entries, encoded.ports.length === 0 ? ports : encoded.ports)
+	const fence = new Fence(encoded.allow, encoded.ports.length === 0 ? ports : encoded.ports)
 	if (encoded.sealKeys === undefined) return { fence }
 	return { fence, sealer: new Sealer(readSealKeys(encoded.sealKeys)) }
 }
@@ -133,6 +101,8 @@ export async function startGateway(
 
 class RunningGateway implements Gateway {
 	readonly #parts: GatewayParts
+	/** What the last reload went by. */
+	#spec: GatewaySpec
 	readonly #platform: Platform
 	readonly #log: Log
 	#choice: Choice | undefined
@@ -145,6 +115,7 @@ class RunningGateway implements Gateway {
 
 	constructor(parts: GatewayParts, platform: Platform, log: Log) {
 		this.#parts = parts
+		this.#spec = parts.spec
 		this.#platform = platform
 		this.#log = log
 	}
@@ -188,7 +159,8 @@ class RunningGateway implements Gateway {
 		if (choice === undefined || choice.isThere() || this.#stopped) return
 		this.#changing = this.#changing.then(async () => {
 			if (this.#stopped || this.#choice !== choice || choice.isThere()) return
-			this.#log.say('warn', 'rules-gone', { datapath: choice.datapath.name, doing: 'load them again' })
+			this.#log.say('warn', 'rules-gone',
+				{ datapath: choice.datapath.name, doing: 'load them again' })
 			stopQuietly(choice.datapath)
 			this.#choice = undefined
 			await this.#choose()
@@ -197,19 +169,21 @@ class RunningGateway implements Gateway {
 		})
 	}
 
-	async reload(): Promise<ReloadResult> {
-		const { spec, tables } = this.#parts
+	async reload(fresh?: GatewaySpec): Promise<ReloadResult> {
+		const { tables } = this.#parts
+		const spec = fresh ?? this.#spec
 		const fences = readFence(spec)
 		let result: ReloadResult = { routes: 0, added: 0, changed: 0, removed: 0 }
 		const changing = this.#changing.then(async () => {
 			result = await loadRoutes(tables, spec.routes, spec.routesFile, async () => {
 				if ((this.#choice?.pending() ?? 0) >= PORTION) await this.#choice?.datapath.refresh()
 			})
-			if (spec.encoded !== undefined) {
+			if (spec.encoded !== undefined || tables.fence !== undefined) {
 				tables.setFence(fences.fence, fences.sealer)
 				await this.#choice?.refence()
 			}
 			await this.#choice?.datapath.refresh()
+			this.#spec = spec
 		})
 		this.#changing = changing.catch(() => undefined)
 		await changing

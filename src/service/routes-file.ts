@@ -1,6 +1,6 @@
-// The routes file: one "EXTENSION TARGET" a line, # comments. Read twice: first only checked, so that a
-// mistake in the last line changes nothing; then applied, so that only differences reach the kernel.
-// In pieces, so that packets are forwarded meanwhile.
+// The routes file: one "EXTENSION TARGET" a line, # comments. Read twice: first only checked, so
+// that a mistake in the last line changes nothing; then applied, so that only differences reach the
+// kernel. In pieces, so that packets are forwarded meanwhile.
 
 import { createReadStream } from 'node:fs'
 import { fromHex } from '../base/hex.ts'
@@ -17,7 +17,8 @@ export interface Route {
 }
 
 /** A route; undefined for an empty line; otherwise what is wrong, and in which column. */
-export function parseRouteLine(text: string): Route | undefined | { message: string, column: number } {
+export function parseRouteLine(text: string): Route | undefined | { message: string,
+	column: number } {
 	const hash = text.indexOf('#')
 	const line = hash < 0 ? text : text.slice(0, hash)
 	const match = /^(\s*)(\S+)(\s*)(.*?)\s*$/.exec(line)
@@ -104,8 +105,10 @@ async function checkFile(tables: Tables, file: string, fixed: readonly Route[]):
 	await eachRoute(file, ({ extension, target }, line) => {
 		const wrong = tables.refuses(target)
 		if (wrong !== undefined) throw new Usage(wrong, { file, line })
-		if (known.find(extension, 0) >= 0) throw new Usage('this extension has a route already', { file, line })
-		if (known.insert(extension, 0) < 0) throw new Usage(`more than ${known.capacity} routes`, { file, line })
+		if (known.find(extension, 0) >= 0) throw new Usage('this extension has a route already',
+			{ file, line })
+		if (known.insert(extension, 0) < 0) throw new Usage(`more than ${known.capacity} routes`,
+			{ file, line })
 	})
 }
 
@@ -122,7 +125,8 @@ async function eachRoute(
 		use(route, line)
 	}
 	try {
-		for await (const piece of createReadStream(file, { encoding: 'utf8', highWaterMark: PIECE_BYTES })) {
+		for await (const piece of createReadStream(file,
+			{ encoding: 'utf8', highWaterMark: PIECE_BYTES })) {
 			const lines = (rest + String(piece)).split('\n')
 			rest = lines.pop() ?? ''
 			for (const text of lines) take(text)

@@ -1,5 +1,5 @@
-// Internet addresses as text. IPv4 addresses are numbers, first octet highest; IPv6 addresses are 16
-// bytes. Nothing here asks a resolver.
+// Internet addresses as text. IPv4 addresses are numbers, first octet highest; IPv6 addresses are
+// 16 bytes. Nothing here asks a resolver.
 
 import type { Bytes } from '../base/bytes.ts'
 
@@ -80,7 +80,9 @@ export interface Prefix4 {
 	readonly bits: number
 }
 
-/** undefined unless text is ADDR/BITS (or ADDR alone, all of it) with no bit set beyond the prefix. */
+/**
+ * undefined unless text is ADDR/BITS (or ADDR alone, all of it) with no bit set beyond the prefix.
+ */
 export function parsePrefix4(text: string): Prefix4 | undefined {
 	const [address, bitsText, ...rest] = text.split('/')
 	const base = parseIpv4(address ?? '')

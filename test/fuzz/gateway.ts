@@ -1,5 +1,5 @@
-// Random and mutated packets through the gateway's decision: nothing reaches what tables and fence do
-// not allow, nothing throws, nothing grows. COUNT and SEED come from the environment.
+// Random and mutated packets through the gateway's decision: nothing reaches what tables and fence
+// do not allow, nothing throws, nothing grows. COUNT and SEED come from the environment.
 
 import { pathToFileURL } from 'node:url'
 import { FRAME_AT, FRAME_BYTES, makeFrame, type Frame } from '../../src/gateway/frame.ts'
@@ -35,7 +35,8 @@ export function fuzzGateway(seed: number, count: number): FuzzResult {
 			// The slow check looks at enough of them; which ones depends on the seed.
 			const complaint = random.below(count > 100_000 ? 8 : 1) === 0
 				? world.complaint(frame, verdict) : undefined
-			if (complaint !== undefined) return { ...result, complaint: `seed ${seed}, packet ${i}: ${complaint}` }
+			if (complaint !== undefined) return { ...result,
+				complaint: `seed ${seed}, packet ${i}: ${complaint}` }
 		}
 	}
 	return { ...result, complaint: undefined }
@@ -54,7 +55,8 @@ function mutate(frame: Frame, packet: Uint8Array, random: Generator): void {
 	frame.length = packet.length
 	for (let n = random.below(4); n > 0; n--) {
 		// Headers and extensions are where decisions are made.
-		const at = FRAME_AT + random.below(random.below(4) === 0 ? frame.length : Math.min(frame.length, 112))
+		const at = FRAME_AT
+			+ random.below(random.below(4) === 0 ? frame.length : Math.min(frame.length, 112))
 		switch (random.below(5)) {
 			case 0: p[at]! ^= 1 << random.below(8); break
 			case 1: p[at] = random.below(256); break

@@ -1,6 +1,6 @@
-// The same packets through the model and through each datapath in real namespaces; what comes out is
-// compared byte for byte (drawing: test/support/gateway-site.ts). `away` injects them on the Internet
-// side as raw packets, `one` on the local side; both ends listen with packet sockets.
+// The same packets through the model and through each datapath in real namespaces; what comes out
+// is compared byte for byte (drawing: test/support/gateway-site.ts). `away` injects them on the
+// Internet side as raw packets, `one` on the local side; both ends listen with packet sockets.
 
 import { resolve } from 'node:path'
 import type { ExecutionContext } from 'ava'
@@ -11,7 +11,9 @@ import { Forbidden } from '../../src/gateway/target.ts'
 import { parseRouteLine } from '../../src/service/routes-file.ts'
 import { Fence, parseFenceEntry } from '../../src/gateway/fence.ts'
 import { parseIpv4, parseIpv6 } from '../../src/wire/ip.ts'
-import { EXT_ONE, makeSite, PUBLIC, startGatewayProcess, type Site } from '../support/gateway-site.ts'
+import {
+	EXT_ONE, makeSite, PUBLIC, startGatewayProcess, type Site,
+} from '../support/gateway-site.ts'
 import { makeGenerator, type Generator } from '../support/generator.ts'
 import { needs } from '../support/needs.ts'
 import type { Box } from '../support/netns.ts'
@@ -58,7 +60,8 @@ function seeds(): Packet[] {
 		.map((text) => fromHex(text, 16)!)
 	for (const extension of extensions) {
 		for (const [kind, n] of [['H', 224], ['I', 576], ['M', 1184], ['M', 112]] as const) {
-			packets.push({ side: 'wan', bytes: udp4({ ...away, payload: curvecp(CLIENT, kind, extension, zero, n) }) })
+			packets.push({ side: 'wan',
+				bytes: udp4({ ...away, payload: curvecp(CLIENT, kind, extension, zero, n) }) })
 		}
 		const payload = curvecp(SERVER, 'M', zero, extension, 208)
 		const quote = udp4({ from: PUBLIC, fromPort: 4000, to: AWAY, toPort: 33333, payload })
@@ -157,16 +160,20 @@ function model(packets: readonly Packet[]): Expected {
 	return { input, out, badSums }
 }
 
-async function inject(t: ExecutionContext, box: Box, mac: string, packets: readonly Packet[]): Promise<void> {
-	const tool = box.start(t, process.execPath, [resolve('build/out/test/support/wire-tool.js'), 'send', 'eth0', mac])
+async function inject(t: ExecutionContext, box: Box, mac: string,
+	packets: readonly Packet[]): Promise<void> {
+	const tool = box.start(t, process.execPath,
+		[resolve('build/out/test/support/wire-tool.js'), 'send', 'eth0', mac])
 	tool.feed(packets.map(({ bytes }) => `${toHex(bytes)}\n`).join(''))
 	await tool.ended
 	t.is(tool.stdout().toString(), '{}\n', tool.stderr())
 }
 
-async function through(t: ExecutionContext, site: Site, input: readonly Packet[]): Promise<Record<Side, string[]>> {
+async function through(t: ExecutionContext, site: Site,
+	input: readonly Packet[]): Promise<Record<Side, string[]>> {
 	const tool = resolve('build/out/test/support/wire-tool.js')
-	const listeners = [site.one, site.away].map((box) => box.start(t, process.execPath, [tool, 'listen', 'eth0']))
+	const listeners =
+		[site.one, site.away].map((box) => box.start(t, process.execPath, [tool, 'listen', 'eth0']))
 	for (const listener of listeners) await listener.untilPrinted(/ready\n/)
 	await inject(t, site.away, site.gw.mac('wan0'), input.filter(({ side }) => side === 'wan'))
 	await inject(t, site.one, site.gw.mac('lan0'), input.filter(({ side }) => side === 'lan'))
@@ -207,14 +214,17 @@ function hasBadSum(line: string): boolean {
 const differential = needs('linux', 'root', 'netns', 'ip', 'nft')
 
 for (const datapath of ['nftables', 'packet', 'raw']) {
-	differential(`${datapath}: what comes out is what the model says, byte for byte (seed ${SEED})`, async (t) => {
+	differential(`${datapath}: what comes out is what the model says, byte for byte (seed ${SEED})`,
+		async (t) => {
 		const site = makeSite(t)
 		const { input, out, badSums } = model(usable(makePackets(), datapath))
-		t.true(out.lan.length > 100 && out.wan.length > 10, `${out.lan.length} and ${out.wan.length} packets`)
+		t.true(out.lan.length > 100 && out.wan.length > 10,
+			`${out.lan.length} and ${out.wan.length} packets`)
 		const args = [...ROUTES.flatMap((text) => ['--route', text]), '--allow', '10.77.0.2/32']
 		const gateway = await startGatewayProcess(t, site, datapath, args)
 		// Neighbours are known before the first packet: the kernel queues only a few for a stranger.
-		for (const [address, box, ifname] of [['10.77.0.2', site.one, 'lan0'], ['fd00:77::2', site.one, 'lan0'],
+		for (const [address, box, ifname] of [['10.77.0.2', site.one, 'lan0'],
+			['fd00:77::2', site.one, 'lan0'],
 			[AWAY, site.away, 'wan0']] as const) {
 			site.gw.ip(`neigh replace ${address} lladdr ${box.mac('eth0')} dev ${ifname}`)
 		}

@@ -1,5 +1,5 @@
-// Strangers at both ends, our gateway between them, every datapath: NaCl's curvecpclient in `away` and
-// `far`, NaCl's curvecpserver in `one` and `two` (drawing: test/support/gateway-site.ts).
+// Strangers at both ends, our gateway between them, every datapath: NaCl's curvecpclient in `away`
+// and `far`, NaCl's curvecpserver in `one` and `two` (drawing: test/support/gateway-site.ts).
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,10 +11,12 @@ import { needs } from '../support/needs.ts'
 const strangers = needs('linux', 'root', 'netns', 'ip', 'nft', 'curvecpserver', 'curvecpclient')
 
 for (const datapath of ['nftables', 'packet', 'raw', 'relay']) {
-	strangers(`${datapath}: two servers, one on another port, four clients at once, both ways`, async (t) => {
+	strangers(`${datapath}: two servers, one on another port, four clients at once, both ways`,
+		async (t) => {
 		const site = makeSite(t)
 		const routes = join(site.folder, 'routes')
-		writeFileSync(routes, `# the site\n${EXT_ONE} 10.77.0.2\n${EXT_TWO} 10.77.0.3:5000 # another port\n`)
+		writeFileSync(routes,
+			`# the site\n${EXT_ONE} 10.77.0.2\n${EXT_TWO} 10.77.0.3:5000 # another port\n`)
 		const one = await startStranger(t, site.one, '10.77.0.2', 4000, EXT_ONE)
 		const two = await startStranger(t, site.two, '10.77.0.3', 5000, EXT_TWO)
 		const gateway = await startGatewayProcess(t, site, datapath, ['--routes', routes])
@@ -25,7 +27,8 @@ for (const datapath of ['nftables', 'packet', 'raw', 'relay']) {
 			talk(t, site.far, one.publicKey, EXT_ONE, input),
 			talk(t, site.far, two.publicKey, EXT_TWO, input),
 		])
-		for (const output of back) t.true(output.equals(input), `${output.length} bytes of ${input.length}`)
+		for (const output of back) t.true(output.equals(input),
+			`${output.length} bytes of ${input.length}`)
 		gateway.signal('SIGTERM')
 		t.deepEqual(await gateway.ended, { code: 0, signal: null })
 		t.is(site.gw.run('nft', 'list', 'ruleset').trim(), '', 'nothing is left')

@@ -29,7 +29,8 @@ export function makeSite(owner: Owner): Site {
 	const network = new Network(owner)
 	const internet = network.segment('net')
 	const lan = network.segment('lan')
-	const [away, far, gw, one, two] = ['away', 'far', 'gw', 'one', 'two'].map((name) => network.box(name))
+	const [away, far, gw, one, two] =
+		['away', 'far', 'gw', 'one', 'two'].map((name) => network.box(name))
 	if (!away || !far || !gw || !one || !two) throw new Error('five boxes')
 	network.join(away, 'eth0', internet, '192.0.2.2/24')
 	network.join(far, 'eth0', internet, '192.0.2.3/24')

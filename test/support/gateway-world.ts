@@ -26,7 +26,8 @@ export interface World {
 
 const ROUTES: readonly [string, string][] = [
 	['000102030405060708090a0b0c0d0e0f', '10.77.0.2'], ['11'.repeat(16), '10.77.0.3:5000'],
-	['22'.repeat(16), ':4001'], ['33'.repeat(16), ':4000'], ['44'.repeat(16), 'mac:02:00:00:00:00:05'],
+	['22'.repeat(16), ':4001'], ['33'.repeat(16), ':4000'],
+		['44'.repeat(16), 'mac:02:00:00:00:00:05'],
 	['55'.repeat(16), '[fd00:77::2]'], ['66'.repeat(16), '[fd00:77::3]:5000'],
 ]
 
@@ -36,7 +37,8 @@ function makeTables(random: Generator, sealed: boolean): Tables {
 	random.fill(key, 0, 32)
 	const tables = new Tables({
 		address: parseIpv4(PUBLIC)!, ports: [4000], clientsPrefix: PREFIX.subarray(0, 12),
-		forbidden: new Forbidden([parseIpv4(PUBLIC)!, parseIpv4('10.77.0.1')!, parseIpv4('10.88.0.1')!], []),
+		forbidden: new Forbidden([parseIpv4(PUBLIC)!, parseIpv4('10.77.0.1')!, parseIpv4('10.88.0.1')!],
+			[]),
 		fence: typeof entry === 'string' ? undefined : new Fence([entry], [4000]),
 		sealer: sealed ? new Sealer({ keys: [key], current: 0 }) : undefined, routesMax: 64,
 		sourceRate: { perSecond: Infinity, burst: 1 }, targetRate: { perSecond: Infinity, burst: 1 },
@@ -71,7 +73,8 @@ function makeSeeds(extensions: Uint8Array[]): World['seeds'] {
 	const away = { from: '198.51.100.7', fromPort: 33333, to: PUBLIC, toPort: 4000 }
 	for (const extension of extensions) {
 		for (const [kind, n] of [['H', 224], ['I', 576], ['M', 1184], ['M', 112]] as const) {
-			seeds.push({ side: 'wan', packet: udp4({ ...away, payload: curvecp(CLIENT, kind, extension, zero, n) }) })
+			seeds.push({ side: 'wan',
+				packet: udp4({ ...away, payload: curvecp(CLIENT, kind, extension, zero, n) }) })
 		}
 		const quote = udp4({
 			from: PUBLIC, fromPort: 4000, to: away.from, toPort: 33333,
@@ -80,8 +83,10 @@ function makeSeeds(extensions: Uint8Array[]): World['seeds'] {
 		seeds.push({ side: 'wan', packet: icmp4({ from: '203.0.113.5', to: PUBLIC, type: 3, quote }) })
 	}
 	const payload = curvecp(SERVER, 'M', zero, extensions[0]!, 208)
-	for (const [from, fromPort] of [['10.77.0.2', 4000], ['10.77.0.3', 5000], ['10.88.1.2', 4000]] as const) {
-		seeds.push({ side: 'lan', packet: udp4({ from, fromPort, to: away.from, toPort: 33333, payload }) })
+	for (const [from, fromPort] of [['10.77.0.2', 4000], ['10.77.0.3', 5000],
+		['10.88.1.2', 4000]] as const) {
+		seeds.push({ side: 'lan',
+			packet: udp4({ from, fromPort, to: away.from, toPort: 33333, payload }) })
 		const quote = udp4({ ...away, to: from, toPort: fromPort, payload })
 		seeds.push({ side: 'lan', packet: icmp4({ from, to: away.from, type: 3, quote }) })
 	}
@@ -100,7 +105,8 @@ function complaint(frame: Frame, verdict: Verdict): string | undefined {
 	const version = out[0]! >> 4
 	if (version === 6) {
 		const last = out[39]!
-		const known = out[24] === 0xfd && out[25] === 0 && out[27] === 0x77 && (last === 2 || last === 3)
+		const known = out[24] === 0xfd && out[25] === 0 && out[27] === 0x77
+			&& (last === 2 || last === 3)
 		return known && verdict.way === 'lan' ? undefined : 'an IPv6 address without a route'
 	}
 	if (internetSum([...out.subarray(0, 20)]) !== 0xffff) return 'a wrong header checksum'

@@ -1,5 +1,5 @@
-// Network namespaces of a test: boxes joined by segments (a bridge each). Names carry this process's
-// id; everything goes with the test, and what a killed run left goes with the next.
+// Network namespaces of a test: boxes joined by segments (a bridge each). Names carry this
+// process's id; everything goes with the test, and what a killed run left goes with the next.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// Builds IP packets for the gateway's tests, field by field, with the Internet checksum written the slow
-// way: it shares nothing with src/gateway but the numbers of the RFCs.
+// Builds IP packets for the gateway's tests, field by field, with the Internet checksum written the
+// slow way: it shares nothing with src/gateway but the numbers of the RFCs.
 
 import { FRAME_AT, FRAME_BYTES, makeFrame, type Frame } from '../../src/gateway/frame.ts'
 
@@ -47,7 +47,8 @@ export function ip4(
 ): Uint8Array {
 	const options = more.options ?? []
 	const header = [
-		0x45 + options.length / 4, more.tos ?? 0, ...be16(more.totalLength ?? 20 + options.length + body.length),
+		0x45 + options.length / 4, more.tos ?? 0,
+			...be16(more.totalLength ?? 20 + options.length + body.length),
 		...be16(more.id ?? 0x1234), ...be16(more.fragment ?? 0x4000), more.ttl ?? 64, protocol, 0, 0,
 		...address4(from), ...address4(to), ...options,
 	]
@@ -59,7 +60,8 @@ export function ip4(
 
 function udpBody(pseudoAddresses: number[], u: Udp4): number[] {
 	const length = 8 + u.payload.length
-	const udp = [...be16(u.fromPort), ...be16(u.toPort), ...be16(u.udpLength ?? length), 0, 0, ...u.payload]
+	const udp = [...be16(u.fromPort), ...be16(u.toPort), ...be16(u.udpLength ?? length), 0, 0,
+		...u.payload]
 	const pseudo = [...pseudoAddresses, 0, 17, ...be16(length)]
 	const right = 0xffff - internetSum([...pseudo, ...udp])
 	const kind = u.checksum ?? 'right'

@@ -1,5 +1,6 @@
-// Run inside a namespace: sends given IP packets to a MAC, or prints those that arrive, in hex, a line
-// each. `wire-tool.js send IFACE MAC < packets`, `wire-tool.js listen IFACE`: prints "ready" first.
+// Run inside a namespace: sends given IP packets to a MAC, or prints those that arrive, in hex, a
+// line each. `wire-tool.js send IFACE MAC < packets`, `wire-tool.js listen IFACE`: prints "ready"
+// first.
 
 import { readFileSync } from 'node:fs'
 import { fromHex, toHex } from '../../src/base/hex.ts'
@@ -41,7 +42,8 @@ function listen(ifname: string): void {
 		const waker = new Waker(socket.fd, () => {
 			let text = ''
 			for (let n = socket.receive(); n > 0; n = socket.receive()) {
-				for (const { bytes: p, at, length } of socket.frames.slice(0, n)) text += `${toHex(p, at, length)}\n`
+				for (const { bytes: p, at, length } of socket.frames.slice(0,
+					n)) text += `${toHex(p, at, length)}\n`
 			}
 			process.stdout.write(text)
 			waker.arm()

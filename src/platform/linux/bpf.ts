@@ -65,9 +65,10 @@ export function filterIpv6(prefix: Bytes): readonly Instruction[] {
 	const steps: Step[] = [{ load: LOAD_WORD, k: PACKET_TYPE }, { test: IF_EQUAL, k: 0, no: 'drop' }]
 	for (let i = 0; i < prefix.length; i += 4) {
 		const word = new DataView(prefix.buffer, prefix.byteOffset).getUint32(i)
-		steps.push({ load: LOAD_WORD, k: IPV6_DESTINATION + i }, { test: IF_EQUAL, k: word, no: 'drop' })
+		steps.push({ load: LOAD_WORD, k: IPV6_DESTINATION + i })
+		steps.push({ test: IF_EQUAL, k: word, no: 'drop' })
 	}
-	return assemble([...steps, { label: 'accept' }, { result: ALL }, { label: 'drop' }, { result: 0 }])
+	return assemble([...steps, { result: ALL }, { label: 'drop' }, { result: 0 }])
 }
 
 /** UDP packets to some local ports, of those that a raw socket hears. */
@@ -117,7 +118,8 @@ function assemble(steps: readonly Step[]): Instruction[] {
 	const program: Instruction[] = []
 	for (const step of steps) {
 		const next = program.length + 1
-		const to = (label: string | undefined): number => label === undefined ? 0 : labels.get(label)! - next
+		const to = (label: string | undefined): number =>
+			label === undefined ? 0 : labels.get(label)! - next
 		if ('load' in step) program.push([step.load, 0, 0, step.k])
 		else if ('test' in step) program.push([step.test, to(step.yes), to(step.no), step.k])
 		else if ('result' in step) program.push([RETURN, 0, 0, step.result])

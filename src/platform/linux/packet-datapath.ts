@@ -1,6 +1,6 @@
 // The packet datapath: packet sockets on both interfaces, the decision, and raw sockets for what it
-// sends on, all in the same frames. Also the nftables datapath's helper, for what the kernel leaves to
-// userspace: ICMP errors, IPv6 servers, and what was diverted.
+// sends on, all in the same frames. Also the nftables datapath's helper, for what the kernel leaves
+// to userspace: ICMP errors, IPv6 servers, and what was diverted.
 
 import { readU16BE, type Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/random.ts'
@@ -199,8 +199,9 @@ export class PacketDatapath implements Datapath {
 		const { bytes: p } = frame
 		const udp = verdict.at + IPV4_BYTES
 		const datagram = p.subarray(udp + UDP_BYTES, verdict.at + verdict.length)
-		this.#relay.forward(readAddress(p, verdict.at + IPV4_SOURCE) >>> 0, readU16BE(p, udp + UDP_SOURCE),
-			publicPort, this.#target, datagram)
+		const client = readAddress(p, verdict.at + IPV4_SOURCE) >>> 0
+		this.#relay.forward(client, readU16BE(p, udp + UDP_SOURCE), publicPort,
+			 this.#target, datagram)
 	}
 
 	#sendDatagram(ends: Ends, datagram: Bytes): void {

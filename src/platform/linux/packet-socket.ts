@@ -1,5 +1,6 @@
 // A Linux packet socket for receiving: IP packets of one interface, chosen by a BPF filter in the
-// kernel, by recvmmsg into frames that were made once. The kernel keeps its own copy of each packet.
+// kernel, by recvmmsg into frames that were made once. The kernel keeps its own copy of each
+// packet.
 
 import os from 'node:os'
 import { assert } from '../../base/assert.ts'
@@ -54,7 +55,8 @@ export class PacketSocket {
 		const { address, bytes, words } = arena()
 		const memory = take(BATCH * FRAME_BYTES)
 		const buffer = bytes.buffer as ArrayBuffer
-		this.frames = Array.from({ length: BATCH }, (_, i) => makeFrame(buffer, memory + i * FRAME_BYTES))
+		this.frames = Array.from({ length: BATCH }, (_, i) =>
+			makeFrame(buffer, memory + i * FRAME_BYTES))
 		this.#headers = take(BATCH * 4 * MESSAGE_WORDS)
 		const iovecs = take(BATCH * 4 * IOVEC_WORDS)
 		for (let i = 0; i < BATCH; i++) {
@@ -86,7 +88,8 @@ export class PacketSocket {
 		const { address, words } = arena()
 		const at = scratch()
 		words[(at >> 2) + 4] = 8
-		const no = this.#libc.getsockopt(this.fd, SOL_PACKET, PACKET_STATISTICS, address + at, address + at + 16)
+		const to = address + at
+		const no = this.#libc.getsockopt(this.fd, SOL_PACKET, PACKET_STATISTICS, to, to + 16)
 		return no === 0 ? words[(at >> 2) + 1]! : 0
 	}
 

@@ -1,5 +1,6 @@
-// Holds a UDP port that userspace serves through packet sockets: the kernel sees every packet too, and
-// would answer "port unreachable" if nobody listened. The socket's filter refuses them all unread.
+// Holds a UDP port that userspace serves through packet sockets: the kernel sees every packet too,
+// and would answer "port unreachable" if nobody listened. The socket's filter refuses them all
+// unread.
 
 import { readU16BE, writeU16BE, writeU32BE } from '../../base/bytes.ts'
 import { arena } from './arena.ts'

@@ -1,6 +1,6 @@
-// Sends whole IP packets by sendmmsg, straight from the frames that they were received in: raw sockets,
-// where the kernel routes and finds the neighbour, and a packet socket for a given MAC. A packet lies
-// still from put to flush.
+// Sends whole IP packets by sendmmsg, straight from the frames that they were received in: raw
+// sockets, where the kernel routes and finds the neighbour, and a packet socket for a given MAC. A
+// packet lies still from put to flush.
 
 import { writeU16BE, type Bytes } from '../../base/bytes.ts'
 import { IPV4_DESTINATION, IPV6_DESTINATION } from '../../gateway/frame.ts'
@@ -8,8 +8,9 @@ import { MAC_BYTES } from '../../gateway/target.ts'
 import { arena } from './arena.ts'
 import { errnoName, fail, libc, type Libc } from './libc.ts'
 import {
-	BATCH, ETHERTYPE_IPV4, ETHERTYPE_IPV6, interfaceIndex, IOVEC_WORDS, MESSAGE_IOVEC, MESSAGE_IOVECS, MESSAGE_NAME,
-	MESSAGE_NAME_BYTES, MESSAGE_WORDS, setOption, SOCKADDR_LL_BYTES, take, writeLinkAddress,
+	BATCH, ETHERTYPE_IPV4, ETHERTYPE_IPV6, interfaceIndex, IOVEC_WORDS, MESSAGE_IOVEC,
+	MESSAGE_IOVECS, MESSAGE_NAME, MESSAGE_NAME_BYTES, MESSAGE_WORDS, setOption, SOCKADDR_LL_BYTES,
+	take, writeLinkAddress,
 	writePointer,
 } from './packet-socket.ts'
 

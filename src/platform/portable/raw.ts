@@ -1,6 +1,6 @@
 // The raw datapath: the npm package raw-socket, for systems without nft and packet sockets. A raw
-// socket hears only what is delivered locally, so packets of local servers are routed to this machine
-// by a rule of our own. No MACs, no IPv6, no ICMP from the local side.
+// socket hears only what is delivered locally, so packets of local servers are routed to this
+// machine by a rule of our own. No MACs, no IPv6, no ICMP from the local side.
 
 import { spawnSync } from 'node:child_process'
 import dgram from 'node:dgram'
@@ -174,7 +174,8 @@ export class RawDatapath implements Datapath {
 		const verdict = this.#forwarder.decide(frame, side, time)
 		if (verdict.action !== 'forward') return
 		const isIpv6 = frame.bytes[verdict.at]! >> 4 === 6
-		if (verdict.way === 'mac' || isIpv6) return count(this.#losses, `${isIpv6 ? 'IPv6' : 'mac'} target`)
+		if (isIpv6) return count(this.#losses, 'IPv6 target')
+		if (verdict.way === 'mac') return count(this.#losses, 'mac target')
 		// A server on this machine and this port has its copy from the kernel already.
 		if (verdict.way === 'own') return count(this.#losses, 'own target')
 		const address = addressText(readAddress(frame.bytes, verdict.at + IPV4_DESTINATION))
@@ -205,8 +206,8 @@ export class RawDatapath implements Datapath {
 	/** What a predecessor left: rules to our table. */
 	#sweep(): void {
 		for (let i = 0; i < 1000; i++) {
-			const { status } = spawnSync('ip', ['rule', 'del', 'lookup', String(TABLE)], { stdio: 'ignore' })
-			if (status !== 0) return
+			const words = ['rule', 'del', 'lookup', String(TABLE)]
+			if (spawnSync('ip', words, { stdio: 'ignore' }).status !== 0) return
 		}
 	}
 
@@ -232,5 +233,6 @@ function ignore(): void {
 
 function ip(words: readonly string[]): void {
 	const { status, stderr } = spawnSync('ip', words, { encoding: 'utf8' })
-	if (status !== 0) throw new Trouble('run', `ip ${words.join(' ')}`, (stderr ?? 'no ip command').trim())
+	if (status === 0) return
+	throw new Trouble('run', `ip ${words.join(' ')}`, (stderr ?? 'no ip command').trim())
 }

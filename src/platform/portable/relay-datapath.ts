@@ -1,5 +1,5 @@
-// The unprivileged datapath: ordinary UDP sockets on the public ports, the same decision, and a relay
-// behind it. No root; mobility and the client's address end at the gateway.
+// The unprivileged datapath: ordinary UDP sockets on the public ports, the same decision, and a
+// relay behind it. No root; mobility and the client's address end at the gateway.
 
 import { copy, fill, readU16BE, type Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/random.ts'
@@ -104,7 +104,8 @@ export class RelayDatapath implements Datapath {
 	losses(): Map<string, number> {
 		const all = new Map(this.#losses)
 		for (const [name, n] of this.#relay.counters) count(all, name, n)
-		for (const udp of this.#sockets.values()) for (const [name, n] of udp.counters) count(all, name, n)
+		for (const udp of this.#sockets.values()) for (const [name, n] of udp.counters) count(all, name,
+			n)
 		return all
 	}
 

@@ -1,5 +1,6 @@
-// A relay: each client's datagrams go on from a socket of their own, and what comes back to that socket
-// goes back to the client. Needs no privilege; the server sees the gateway as the client. Bounded.
+// A relay: each client's datagrams go on from a socket of their own, and what comes back to that
+// socket goes back to the client. Needs no privilege; the server sees the gateway as the client.
+// Bounded.
 
 import dgram from 'node:dgram'
 import { copy, fill, writeU16BE, writeU32BE, type Bytes } from '../../base/bytes.ts'
@@ -13,7 +14,8 @@ import { now } from '../clock.ts'
 import { addressText, count, type UdpCounters } from '../udp.ts'
 
 /** Sends a datagram to a client from a public port. */
-export type Reply = (client: number, clientPort: number, publicPort: number, datagram: Bytes) => void
+export type Reply = (client: number, clientPort: number, publicPort: number, datagram: Bytes) =>
+	void
 
 /** Where a flow leads: 16 bytes, IPv4 addresses after twelve zeros, and a port. */
 export interface RelayTarget {
@@ -22,7 +24,8 @@ export interface RelayTarget {
 	readonly port: number
 }
 
-// Flow key: target (16), its port (2), the client's port (2), its address (4), public port (2), zeros
+// Flow key: target (16), its port (2), the client's port (2), its address (4), public port (2),
+// zeros
 const KEY_BYTES = IPV6_BYTES + 12
 
 interface Flow {
@@ -88,7 +91,8 @@ export class Relay {
 		socket.on('message', (datagram, from) => {
 			// Only what our server says, and only CurveCP's packets to a client.
 			if (from.port !== target.port || from.address !== host) return
-			if (checkDatagram(datagram, 0, datagram.length) !== undefined || isToServer(datagram, 0)) return
+			if (checkDatagram(datagram, 0, datagram.length) !== undefined
+				|| isToServer(datagram, 0)) return
 			this.#table.touch(row, now())
 			this.#reply(client, clientPort, publicPort, datagram)
 		})

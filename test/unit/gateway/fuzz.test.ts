@@ -9,7 +9,8 @@ test('60,000 random and mutated packets: nothing goes where it may not', (t) => 
 	const result = fuzzGateway(Number(process.env['SEED'] ?? 4), 60_000)
 	t.is(result.complaint, undefined)
 	// The mutations must not all die at the first check, or this proves nothing.
-	t.true(result.forwarded > 5000 && result.dropped > 5000 && result.passed > 1000, JSON.stringify(result))
+	t.true(result.forwarded > 5000 && result.dropped > 5000 && result.passed > 1000,
+		JSON.stringify(result))
 })
 
 test('a decision allocates nothing', (t) => {

@@ -1,9 +1,11 @@
-// The ruleset as text: nft itself says whether it is one (nft -c changes nothing). What the kernel does
-// with it is shown in test/netns.
+// The ruleset as text: nft itself says whether it is one (nft -c changes nothing). What the kernel
+// does with it is shown in test/netns.
 
 import test from 'ava'
 import { fromHex } from '../../../src/base/hex.ts'
-import { NftDifferences, nftForget, nftLearn, nftPortions } from '../../../src/gateway/nft-elements.ts'
+import {
+	NftDifferences, nftForget, nftLearn, nftPortions,
+} from '../../../src/gateway/nft-elements.ts'
 import { nftChains, nftTable, type NftSettings } from '../../../src/gateway/nft-rules.ts'
 import { parseTarget, type Target } from '../../../src/gateway/target.ts'
 import { nftCheck, nftMissing } from '../../../src/platform/nft.ts'
@@ -14,7 +16,8 @@ const tables = makeWorld(1, true).forwarder.tables
 function settings(full: boolean, ports: number[]): NftSettings {
 	const rate = full ? { perSecond: 1000, burst: 100 } : undefined
 	return {
-		table: 'curvegate_unit_test', comment: 'curvegate pid 1', wan: 'lo', lan: 'lo', address: 0xc0000201,
+		table: 'curvegate_unit_test', comment: 'curvegate pid 1', wan: 'lo', lan: 'lo',
+			address: 0xc0000201,
 		ports, fence: full ? tables.fence : undefined, sealed: full,
 		divertPorts: full ? ports.map((_, i) => 40_000 + i) : [],
 		lanMac: full ? '02:00:00:00:00:09' : undefined, sourceRate: rate, targetRate: rate,
@@ -70,7 +73,8 @@ test('only differences are told, deletions first, and an unchanged route not at 
 	mine.setRoute(extension('aa'), target('10.77.0.9'))
 	t.is(differences.take(), `add element ip T servers { 0x${'aa'.repeat(16)} : 10.77.0.9 }\n`)
 	mine.deleteRoute(extension('11'))
-	t.is(differences.take(), `delete element ip T servers { 0x${'11'.repeat(16)} }\n`, 'still a local')
+	t.is(differences.take(), `delete element ip T servers { 0x${'11'.repeat(16)} }\n`,
+		'still a local')
 	mine.deleteRoute(extension('44'))
 	t.is(differences.take(), `delete element netdev T macs { 0x${'44'.repeat(16)} }\n`)
 })

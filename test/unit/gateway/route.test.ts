@@ -44,7 +44,8 @@ test('10,000 seeded histories agree with a Map', (t) => {
 			p[2] = value
 			const row = table.find(p, 2)
 			const found = row < 0 ? undefined : formatTarget(table.targetOf(row))
-			if (found !== model.get(toHex(p, 2, 16))) t.fail(`seed ${seed}, round ${round}: ${value} at the end`)
+			if (found !== model.get(toHex(p, 2,
+				16))) t.fail(`seed ${seed}, round ${round}: ${value} at the end`)
 		}
 	}
 	t.pass()

@@ -1,6 +1,8 @@
 import test from 'ava'
 import { toHex } from '../../../src/base/hex.ts'
-import { decodeExtension, encodeExtension, Place, type Decoder } from '../../../src/gateway/encoding.ts'
+import {
+	decodeExtension, encodeExtension, Place, type Decoder,
+} from '../../../src/gateway/encoding.ts'
 import { Fence, hostOf, parseFenceEntry, type FenceEntry } from '../../../src/gateway/fence.ts'
 import { KIND_IPV4, KIND_IPV6, KIND_MAC } from '../../../src/gateway/route.ts'
 import { Sealer } from '../../../src/gateway/sealed.ts'
@@ -25,7 +27,8 @@ function key(): Uint8Array {
 }
 
 const keys = [key(), key()]
-const fence = new Fence(entries('10.77.0.0/16', 'fd00:77::/64', 'mac:02:00:00', '10.99.0.8/29'), [4000])
+const fence =
+	new Fence(entries('10.77.0.0/16', 'fd00:77::/64', 'mac:02:00:00', '10.99.0.8/29'), [4000])
 const sealer = new Sealer({ keys, current: 0 })
 const decoder: Decoder = { fence, forbidden: new Forbidden([], []), sealer }
 
@@ -47,7 +50,8 @@ test('a sealed extension opens to the host that it was made for', (t) => {
 	t.is(formatIpv4(to.address), '10.99.0.15')
 })
 
-test('it may not name a host outside its entry, an entry that is not there, or another port', (t) => {
+test('it may not name a host outside its entry, an entry that is not there, or another port',
+	(t) => {
 	const to = new Place()
 	t.is(decodeExtension(decoder, sealed(0, 0x10000), 0, 4000, to), 'fence')
 	t.is(decodeExtension(decoder, sealed(3, 8), 0, 4000, to), 'fence')
@@ -84,7 +88,8 @@ test('no two clients get the same extension, and nothing of the address shows', 
 	// A salt of 24 bits: 4,000 of them meet with probability 0.4.
 	t.true(seen.size >= n - 3)
 	// Half of the ones, six standard deviations either way, in all but the first byte.
-	for (let bit = 8; bit < 128; bit++) t.true(Math.abs(ones[bit]! - n / 2) < 3 * Math.sqrt(n), `bit ${bit}`)
+	for (let bit = 8; bit < 128; bit++) t.true(Math.abs(ones[bit]! - n / 2) < 3 * Math.sqrt(n),
+		`bit ${bit}`)
 })
 
 test('keys rotate: two epochs are valid, a revoked one is not', (t) => {
@@ -112,7 +117,8 @@ test('the open form leads back to its target', (t) => {
 		fence: new Fence(entries('10.0.0.0/8', 'fd00:77::/64', 'mac:02'), [4000, 5000]),
 		forbidden: new Forbidden([], []), sealer: undefined,
 	}
-	for (const text of ['10.1.2.3', '10.1.2.3:5000', '[fd00:77::9:8]:5000', 'mac:02:01:02:03:04:05']) {
+	for (const text of ['10.1.2.3', '10.1.2.3:5000', '[fd00:77::9:8]:5000',
+		'mac:02:01:02:03:04:05']) {
 		const target = parseTarget(text)
 		if (typeof target === 'string') return t.fail(target)
 		const to = new Place()
@@ -136,7 +142,8 @@ test('host numbers are found for addresses inside an entry', (t) => {
 })
 
 test('fence entries with bits beyond their prefix, or nonsense, are refused', (t) => {
-	for (const text of ['10.0.0.1/24', '10.0.0.0/33', 'fd00::1/64', 'mac:', 'mac:1', 'x', '10.0.0.0/', '']) {
+	for (const text of ['10.0.0.1/24', '10.0.0.0/33', 'fd00::1/64', 'mac:', 'mac:1', 'x', '10.0.0.0/',
+		'']) {
 		t.is(typeof parseFenceEntry(text), 'string', text)
 	}
 })
