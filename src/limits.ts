@@ -20,6 +20,8 @@ export const NAMES_MAX = 65_536
 export const CONNECT_TIMEOUT: Nanos = 60 * SECOND
 /** Silence from the peer after which we ask whether it is there. */
 export const KEEPALIVE: Nanos = 20 * SECOND
+/** A client whose stream has stopped asks so soon whether the server still reaches it. */
+export const ALERT: Nanos = SECOND
 /** Silence from the peer after which the connection is given up and its slot freed. */
 export const DEAD_PEER: Nanos = 90 * SECOND
 /** How long both ends must have been done before a connection is forgotten: lost last answers. */
@@ -60,7 +62,7 @@ export const SERVICE_READ_BYTES = 65_536
 /** How long a service may take to accept our connection. */
 export const SERVICE_CONNECT: Nanos = 20 * SECOND
 /** A program whose connection is done may go on for so long before it is asked to end. */
-export const PROGRAM_LINGER: Nanos = 10 * SECOND
+export const PROGRAM_LINGER: Nanos = 60 * SECOND
 /** A program that was asked to end is killed when it is still there after this. */
 export const PROGRAM_GRACE: Nanos = 5 * SECOND
 /** A program that closed its output may take so long to exit before its end counts as success. */
@@ -69,3 +71,24 @@ export const PROGRAM_EXIT: Nanos = 0.1 * SECOND
 export const PROGRAM_TAIL: Nanos = SECOND
 /** The head of a request to the welcome page. */
 export const WELCOME_HEAD_BYTES = 8192
+/** Routes that one gateway holds. */
+export const ROUTES_MAX = 1 << 20
+/** Flows of a gateway with several public ports whose port is changed on the way in. */
+export const CHANGED_PORTS_MAX = 65_536
+/** Idle time after which such a flow is forgotten: longer than both ends' keepalive. */
+export const CHANGED_PORT_LIFE: Nanos = 300 * SECOND
+/** Clients of the unprivileged relay: a socket each. */
+export const RELAY_FLOWS_MAX = 4096
+/** Idle time after which the relay closes a client's socket. */
+export const RELAY_LIFE: Nanos = 180 * SECOND
+/** Token buckets for sources, and as many for targets; a power of two. */
+export const BUCKETS = 65_536
+/** What one client address may send through a gateway, per second and at once. */
+export const SOURCE_RATE = { perSecond: 200_000, burst: 50_000 }
+/** What one local server may be sent. */
+export const TARGET_RATE = { perSecond: 1_000_000, burst: 200_000 }
+/** ICMP errors that a gateway passes on, both ways together. */
+export const ICMP_RATE = { perSecond: 1000, burst: 200 }
+/** Verified sealed extensions that the kernel holds, and how long after their last use. */
+export const LEARNED_MAX = 262_144
+export const LEARNED_LIFE: Nanos = 600 * SECOND

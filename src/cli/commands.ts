@@ -12,6 +12,9 @@ const CLIENT_OPTIONS: readonly Option[] = [
 	{ name: 'timeout', value: 'SECONDS', summary: 'gives up when nobody answers, 60 when absent' },
 ]
 
+const BOARDS_OPTION: Option = { name: 'boards', value: 'DIR',
+	summary: 'folder of board profiles that is searched first' }
+
 export const COMMANDS: readonly Command[] = [
 	{
 		name: 'keygen',
@@ -46,7 +49,7 @@ export const COMMANDS: readonly Command[] = [
 			JSON_OPTION,
 		],
 		examples: [
-			'curvegate server --keys keys --listen 0.0.0.0:4000 --serve ssh.example=tcp:127.0.0.1:22',
+			'curvegate server --listen 0.0.0.0:4000 --serve ssh.example=tcp:127.0.0.1:22',
 			'curvegate server --serve date.example=\'exec:date -u\'',
 		],
 		load: () => import('./server.ts'),
@@ -79,6 +82,61 @@ export const COMMANDS: readonly Command[] = [
 		load: () => import('./ping.ts'),
 	},
 	{
+		name: 'gateway',
+		takes: [],
+		summary: 'one public address and port in front of any number of servers',
+		options: [
+			{ name: 'config', value: 'FILE', summary: 'its [gateway]; the flags go over it' },
+			{ name: 'board', value: 'NAME', summary: 'this board profile instead of the file\'s' },
+			BOARDS_OPTION,
+			{ name: 'wan', value: 'IFACE', summary: 'the interface to the Internet' },
+			{ name: 'lan', value: 'IFACE', summary: 'the interface to the servers; the same when absent' },
+			{ name: 'address', value: 'IP',
+				summary: 'the public address; that of the wan interface when absent' },
+			{ name: 'port', value: 'N', many: true, summary: 'a public UDP port, 4000 when absent' },
+			{ name: 'route', value: 'EXT=TARGET', many: true,
+				summary: 'a server: ADDR, ADDR:PORT, :PORT, [IPV6], [IPV6]:PORT or '
+					+ 'mac:aa:bb:cc:dd:ee:ff' },
+			{ name: 'routes', value: 'FILE',
+				summary: 'one "EXTENSION TARGET" a line; SIGHUP reads it again' },
+			{ name: 'allow', value: 'PREFIX', many: true,
+				summary: 'where extensions that carry an address may lead; none when absent' },
+			{ name: 'allow-port', value: 'N', many: true,
+				summary: 'to which ports; the public ones when absent' },
+			{ name: 'seal-keys', value: 'DIR', summary: 'only sealed extensions carry an address' },
+			{ name: 'datapath', value: 'NAME', summary: 'auto, nftables, packet, raw or relay' },
+			{ name: 'apply-sysctl', summary: 'turns net.ipv4.ip_forward on when it is needed' },
+			{ name: 'dry-run', summary: 'prints the nftables ruleset and ends' },
+			JSON_OPTION,
+		],
+		examples: [
+			'curvegate gateway --wan eth0 --lan eth1 --routes /etc/curvegate/routes',
+			'curvegate gateway --wan eth0 --route 000102030405060708090a0b0c0d0e0f=192.168.1.20',
+		],
+		load: () => import('./gateway.ts'),
+	},
+	{
+		name: 'seal new',
+		takes: ['DIR'],
+		summary: 'makes the keys of sealed extensions',
+		options: [JSON_OPTION],
+		load: async () => ({ run: (await import('./seal.ts')).runNew }),
+	},
+	{
+		name: 'seal rotate',
+		takes: ['DIR'],
+		summary: 'a new key for new extensions; those of the one before stay valid',
+		options: [JSON_OPTION],
+		load: async () => ({ run: (await import('./seal.ts')).runRotate }),
+	},
+	{
+		name: 'seal revoke',
+		takes: ['DIR'],
+		summary: 'makes every extension of older keys invalid',
+		options: [JSON_OPTION],
+		load: async () => ({ run: (await import('./seal.ts')).runRevoke }),
+	},
+	{
 		name: 'address make',
 		takes: [],
 		summary: 'builds the address of a server, to give to its users',
@@ -107,5 +165,33 @@ export const COMMANDS: readonly Command[] = [
 		summary: 'draws an address for a telephone to read',
 		options: [{ name: 'invert', summary: 'for a terminal with dark letters on light ground' }],
 		load: () => import('./address-qr.ts'),
+	},
+	{
+		name: 'check',
+		takes: [],
+		summary: 'says everything that is wrong with a configuration, or what it comes to',
+		options: [
+			{ name: 'config', value: 'FILE', summary: 'the configuration' },
+			{ name: 'board', value: 'NAME', summary: 'this board profile instead of the file\'s' },
+			BOARDS_OPTION,
+			JSON_OPTION,
+		],
+		examples: ['curvegate check --config /etc/curvegate/curvegate.toml'],
+		load: () => import('./check.ts'),
+	},
+	{
+		name: 'boards show',
+		takes: ['NAME'],
+		summary: 'a board profile: each value, who said it and why, and the memory budget',
+		options: [BOARDS_OPTION, JSON_OPTION],
+		examples: ['curvegate boards show rpi-4'],
+		load: () => import('./boards-show.ts'),
+	},
+	{
+		name: 'boards',
+		takes: [],
+		summary: 'lists the board profiles',
+		options: [BOARDS_OPTION, JSON_OPTION],
+		load: () => import('./boards.ts'),
 	},
 ]

@@ -27,8 +27,8 @@ export interface UdpHandlers {
 	 */
 	readable(): void
 	/**
-	 * The network says that nobody answers there (ICMP). A hint, forgeable; not every platform hears
-	 * it.
+	 * The network says that nobody answers there (ICMP). A hint, forgeable; not every platform
+	 * hears it.
 	 */
 	unreachable(address: number, port: number): void
 }

@@ -21,7 +21,8 @@ function median(values: number[]): number {
 }
 
 function row(what: string, nanos: number, note = ''): void {
-	console.log(`| ${what} | ${nanos < 1e4 ? nanos.toFixed(0) : `${(nanos / 1e3).toFixed(1)}k`} ns | ${note} |`)
+	const each = nanos < 1e4 ? nanos.toFixed(0) : `${(nanos / 1e3).toFixed(1)}k`
+	console.log(`| ${what} | ${each} ns | ${note} |`)
 }
 
 function timed(calls: number, f: () => void): number {
@@ -55,13 +56,15 @@ function boxes(name: string, box: Box, p: Uint8Array, calls: number): void {
 
 function makeSlots(platform: Platform, n: number): Slot[] {
 	const block = platform.memory.allocate(n * SLOT_BYTES)
-	return Array.from({ length: n }, (_, i) => makeSlot(block.subarray(i * SLOT_BYTES, (i + 1) * SLOT_BYTES)))
+	return Array.from({ length: n }, (_, i) =>
+		makeSlot(block.subarray(i * SLOT_BYTES, (i + 1) * SLOT_BYTES)))
 }
 
 /** Every burst goes to this many ports in turn: 1 lets runs be segmented, more do not. */
 async function udp(platform: Platform, ports: number): Promise<void> {
 	const open = (): Promise<Udp> => platform.openUdp({
-		address: LOOPBACK, port: 0, answerFromAsked: true, receiveBufferBytes: 8e6, sendBufferBytes: 4e6,
+		address: LOOPBACK, port: 0, answerFromAsked: true,
+		receiveBufferBytes: 8e6, sendBufferBytes: 4e6,
 	})
 	const [from, ...to] = await Promise.all(Array.from({ length: 1 + ports }, open))
 	const slots = makeSlots(platform, 64)
@@ -72,7 +75,8 @@ async function udp(platform: Platform, ports: number): Promise<void> {
 		let start = now()
 		for (let sent = 0; sent < BURST; sent += 64) {
 			slots.forEach((slot, i) => {
-				Object.assign(slot, { length: BYTES, address: LOOPBACK, port: to[i % ports]!.port, local: 0 })
+				const { port } = to[i % ports]!
+				Object.assign(slot, { length: BYTES, address: LOOPBACK, port, local: 0 })
 			})
 			let done = 0
 			while (done < 64) done += from!.sendBatch(slots, done, 64 - done)
@@ -94,12 +98,46 @@ async function udp(platform: Platform, ports: number): Promise<void> {
 	}
 	const kind = ports === 1 ? 'one peer' : `${ports} peers in turn`
 	for (const [what, nanos] of [['send', median(sends)], ['receive', median(receives)]] as const) {
-		row(`${from!.name}: ${what} ${BYTES} bytes, ${kind}`, nanos, `${(1e9 / nanos / 1e3).toFixed(0)},000/s`)
+		const rate = `${(1e6 / nanos).toFixed(0)},000/s`
+		row(`${from!.name}: ${what} ${BYTES} bytes, ${kind}`, nanos, rate)
 	}
 	for (const udp of [from!, ...to]) {
 		if (udp.counters.size > 0) console.log(udp.name, udp.counters)
 		udp.close()
 	}
+}
+
+/** From sendBatch to the datagram in a slot of the other socket, through the event loop. */
+async function latency(platform: Platform, gapMs: number): Promise<void> {
+	const open = (): Promise<Udp> => platform.openUdp({
+		address: LOOPBACK, port: 0, answerFromAsked: true,
+		receiveBufferBytes: 1e6, sendBufferBytes: 1e6,
+	})
+	const [a, b] = [await open(), await open()]
+	const [out, into] = makeSlots(platform, 2)
+	Object.assign(out!, { length: BYTES, address: LOOPBACK, port: b.port, local: 0 })
+	let arrived = (): void => {}
+	const readable = (): void => {
+		if (b.receiveBatch([into!], 1) === 1) arrived()
+		b.receiveBatch([into!], 1)
+	}
+	b.listen({ readable, unreachable: () => {} })
+	const times: number[] = []
+	for (let i = 0; i < 1000; i++) {
+		if (gapMs > 0) await new Promise((resolve) => setTimeout(resolve, gapMs))
+		const came = new Promise<void>((resolve) => {
+			arrived = resolve
+		})
+		const start = now()
+		a.sendBatch([out!], 0, 1)
+		await came
+		times.push(now() - start)
+	}
+	const middle = median(times)
+	const p99 = `p99 ${(times[990]! / 1e3).toFixed(0)} µs`
+	row(`${a.name}: until it is here, ${gapMs > 0 ? 'idle' : 'busy'} event loop`, middle, p99)
+	a.close()
+	b.close()
 }
 
 const portable = await openPlatform('portable')
@@ -108,7 +146,10 @@ for (const line of fast.notes) console.log(line)
 console.log('| call | each | |\n|---|---|---|')
 const packet = fast.memory.allocate(SLOT_BYTES)
 boxes(fast.box.name, fast.box, packet, 90_000)
-if (fast.box.name !== 'tweetnacl') boxes('tweetnacl + node:crypto', makeTweetnacl(nodeAgree()), packet, 9000)
+if (fast.box.name !== 'tweetnacl') {
+	boxes('tweetnacl + node:crypto', makeTweetnacl(nodeAgree()), packet, 9000)
+}
 for (const platform of fast.name === 'linux' ? [fast, portable] : [portable]) {
 	for (const ports of [1, 4]) await udp(platform, ports)
+	for (const gapMs of [0, 2]) await latency(platform, gapMs)
 }

@@ -27,12 +27,19 @@ const { box } = platform
 const key = new Uint8Array(32).fill(3)
 const nonce = new Uint8Array(24).fill(4)
 let collections = 0
-new PerformanceObserver((list) => { collections += list.getEntries().length }).observe({ entryTypes: ['gc'] })
+new PerformanceObserver((list) => {
+	collections += list.getEntries().length
+}).observe({ entryTypes: ['gc'] })
 
 const options = {
-	address: LOOPBACK, port: 0, answerFromAsked: true, receiveBufferBytes: 4e6, sendBufferBytes: 4e6,
+	address: LOOPBACK, port: 0, answerFromAsked: true,
+	receiveBufferBytes: 4e6, sendBufferBytes: 4e6,
 }
 const [a, b] = [await platform.openUdp(options), await platform.openUdp(options)]
+
+function mustOpen(slot: Slot): void {
+	if (!box.open(slot.bytes, 96, PACKET - 96, nonce, key)) throw new Error('a box did not open')
+}
 
 /** Seals into every slot, sends, receives and opens: the data path of a transfer. */
 function batches(packets: number): void {
@@ -50,7 +57,7 @@ function batches(packets: number): void {
 			const n = b.receiveBatch(slots, slots.length)
 			for (let i = 0; i < n; i++) {
 				const slot = slots[i]!
-				if (slot.length === PACKET && !box.open(slot.bytes, 96, PACKET - 96, nonce, key)) throw new Error('open')
+				if (slot.length === PACKET) mustOpen(slot)
 			}
 			got += n
 		}
@@ -58,7 +65,8 @@ function batches(packets: number): void {
 }
 
 const block = platform.memory.allocate(64 * SLOT_BYTES)
-const slots = Array.from({ length: 64 }, (_, i) => makeSlot(block.subarray(i * SLOT_BYTES, (i + 1) * SLOT_BYTES)))
+const slots = Array.from({ length: 64 }, (_, i) =>
+	makeSlot(block.subarray(i * SLOT_BYTES, (i + 1) * SLOT_BYTES)))
 
 /** Two loops that throw one packet back and forth: a wake of the event loop for each. */
 class Player implements Machine {
@@ -73,7 +81,7 @@ class Player implements Machine {
 	}
 
 	receive(packet: Slot): undefined {
-		if (!box.open(packet.bytes, 96, packet.length - 96, nonce, key)) throw new Error('open')
+		mustOpen(packet)
 		this.#ball = true
 		if (++this.caught === this.until) {
 			this.#ball = false
@@ -97,7 +105,10 @@ class Player implements Machine {
 	serve(): void { this.#ball = true }
 }
 
-const loopOptions = { batch: 64, slotBytes: SLOT_BYTES, spinNanos: 0, drained: (): void => {}, memory: platform.memory }
+const loopOptions = {
+	batch: 64, slotBytes: SLOT_BYTES, spinNanos: 0, memory: platform.memory,
+	drained: (): void => {},
+}
 const [left, right] = [new Player(b.port), new Player(a.port)]
 const loops = [new Loop(left, a, now, loopOptions), new Loop(right, b, now, loopOptions)]
 

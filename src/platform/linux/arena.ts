@@ -12,7 +12,8 @@ const ARENA_BYTES = 16 * 1024 * 1024
 const HINT = 0x40000000
 const SMALL = 0x80000000
 const PROT_READ_WRITE = 3
-const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022
+/** Private, anonymous, not reserved. */
+const MAP_FLAGS = 0x4022
 const ALIGN = 64
 
 export interface Arena {
@@ -35,7 +36,7 @@ export function arena(): Arena {
 /** Each thread has its own arena; when all low places are taken, addresses cost heap, no more. */
 function map(c: Libc): State {
 	for (let hint = HINT; ; hint += ARENA_BYTES) {
-		const address = c.mmap(hint, ARENA_BYTES, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0)
+		const address = c.mmap(hint, ARENA_BYTES, PROT_READ_WRITE, MAP_FLAGS, -1, 0)
 		assert(address < 2 ** 53, 'memory can be mapped')
 		const small = address + ARENA_BYTES <= SMALL
 		if (!small && hint + 2 * ARENA_BYTES <= SMALL) {
@@ -88,7 +89,8 @@ export function pointer(p: Bytes, at: number): number {
 	if (buffer !== lastBuffer) {
 		let address = addresses.get(buffer)
 		if (address === undefined) {
-			address = buffer === arena().bytes.buffer ? arena().address : libc().address(new Uint8Array(buffer))
+			const { bytes, address: ours } = arena()
+			address = buffer === bytes.buffer ? ours : libc().address(new Uint8Array(buffer))
 			addresses.set(buffer, address)
 		}
 		lastBuffer = buffer

@@ -66,7 +66,8 @@ function load(): Libc | Trouble {
 	const { platform, arch } = process
 	// The layouts are those of 64-bit systems; a 32-bit ARM's mmsghdr has 32 bytes, its iovec 8.
 	if (platform !== 'linux' || !['x64', 'arm64', 'riscv64'].includes(arch)) {
-		return new Trouble('load', 'koffi', `the fast path is for 64-bit Linux, this is ${platform} ${arch}`)
+		const cause = `the fast path is for 64-bit Linux, this is ${platform} ${arch}`
+		return new Trouble('load', 'koffi', cause)
 	}
 	try {
 		const koffi: Koffi = createRequire(import.meta.url)('koffi')

@@ -112,8 +112,9 @@ export class Receive {
 		while (control + m.CONTROL_DATA < end) {
 			const level = words[control + m.CONTROL_LEVEL]!
 			const type = words[control + m.CONTROL_TYPE]!
-			if (level === m.SOL_UDP && type === m.UDP_GRO) this.#segment = words[control + m.CONTROL_DATA]!
-			else if (level === m.IPPROTO_IP && type === m.IP_PKTINFO && this.#namesLocal) {
+			if (level === m.SOL_UDP && type === m.UDP_GRO) {
+				this.#segment = words[control + m.CONTROL_DATA]!
+			} else if (level === m.IPPROTO_IP && type === m.IP_PKTINFO && this.#namesLocal) {
 				this.#local = readU32BE(this.#arena.bytes, (control + m.PKTINFO_LOCAL) << 2)
 			}
 			control += (words[control]! + 7) >> 3 << 1
@@ -128,8 +129,9 @@ export class Receive {
 		const name = set.names + m.NAME_SIZE * this.#at
 		const fits = n <= slot.bytes.length
 		if (fits) {
-			if (slot.bytes.buffer === bytes.buffer) bytes.copyWithin(slot.bytes.byteOffset, from, from + n)
-			else slot.bytes.set(bytes.subarray(from, from + n))
+			const to = slot.bytes
+			if (to.buffer === bytes.buffer) bytes.copyWithin(to.byteOffset, from, from + n)
+			else to.set(bytes.subarray(from, from + n))
 			slot.length = n
 			slot.address = readU32BE(bytes, name + 4)
 			slot.port = bytes[name + 2]! * 256 + bytes[name + 3]!

@@ -9,7 +9,9 @@ import {
 } from '../udp.ts'
 import { arena, reserve, type Arena } from './arena.ts'
 import { errnoName, fail, libc, type Libc } from './libc.ts'
-import { AF_INET, IP_PKTINFO, IPPROTO_IP, NAME_SIZE, SOL_UDP, UDP_GRO, UDP_SEGMENT } from './messages.ts'
+import {
+	AF_INET, IP_PKTINFO, IPPROTO_IP, NAME_SIZE, SOL_UDP, UDP_GRO, UDP_SEGMENT,
+} from './messages.ts'
 import { Receive } from './receive.ts'
 import { Send } from './send.ts'
 import { Waker } from './waker.ts'

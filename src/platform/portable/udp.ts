@@ -18,8 +18,10 @@ const TEXTS_MAX = 1024
 /** The largest UDP payload over IPv4. */
 const DATAGRAM_MAX = 65507
 
+type Found = (error: null, text: string, family: number) => void
+
 /** Addresses are numbers already: without this dgram would ask the resolver, a tick later. */
-function lookup(text: string, _: unknown, done: (e: null, text: string, family: number) => void): void {
+function lookup(text: string, _: unknown, done: Found): void {
 	done(null, text, 4)
 }
 
@@ -140,10 +142,12 @@ class PortableUdp implements Udp {
 		const got = socket.getRecvBufferSize() / 2
 		const sending = socket.getSendBufferSize() / 2
 		if (got < receiveBufferBytes) {
-			this.notes.push(`receive buffer ${got} of ${receiveBufferBytes} bytes: raise net.core.rmem_max`)
+			this.notes.push(
+				`receive buffer ${got} of ${receiveBufferBytes} bytes: raise net.core.rmem_max`)
 		}
 		if (sending < sendBufferBytes) {
-			this.notes.push(`send buffer ${sending} of ${sendBufferBytes} bytes: raise net.core.wmem_max`)
+			this.notes.push(
+				`send buffer ${sending} of ${sendBufferBytes} bytes: raise net.core.wmem_max`)
 		}
 	}
 
@@ -175,7 +179,9 @@ class PortableUdp implements Udp {
 		if (this.#armed) this.#schedule()
 	}
 
-	/** After all that this round of the event loop brought, so that one call takes a whole batch. */
+	/**
+	 * After all that this round of the event loop brought, so that one call takes a whole batch.
+	 */
 	#schedule(): void {
 		this.#armed = false
 		if (this.#scheduled) return
@@ -241,7 +247,7 @@ class PortableUdp implements Udp {
 				if (this.#held.getSendQueueCount() > 0) return i
 				this.#held = undefined
 			}
-			this.#scratch.set(slot.length === slot.bytes.length ? slot.bytes : slot.bytes.subarray(0, slot.length))
+			this.#scratch.set(slot.bytes.subarray(0, slot.length))
 			if (this.#peer.address !== 0) socket.send(this.#scratch, 0, slot.length, this.#sent)
 			else if (slot.port === 0) {
 				count(this.counters, 'EINVAL')

@@ -1,7 +1,7 @@
 // The drain rule over a socket that the test controls.
 
 import test from 'ava'
-import type { Slot } from '../../../src/base/slots.ts'
+import { makeSlot, type Slot } from '../../../src/base/slots.ts'
 import { MILLISECOND, NEVER, type Nanos } from '../../../src/base/time.ts'
 import { now } from '../../../src/platform/clock.ts'
 import { Loop, type Machine } from '../../../src/platform/loop.ts'
@@ -187,7 +187,8 @@ test('stop sends what is left, also when called while draining', async (t) => {
 
 test('over real sockets a ball goes back and forth', async (t) => {
 	const open = (): Promise<Udp> => openPortableUdp({
-		address: 0x7f000001, port: 0, answerFromAsked: true, receiveBufferBytes: 100_000, sendBufferBytes: 100_000,
+		address: 0x7f000001, port: 0, answerFromAsked: true,
+		receiveBufferBytes: 100_000, sendBufferBytes: 100_000,
 	})
 	const [a, b] = [await open(), await open()]
 	let bounces = 0
@@ -209,9 +210,10 @@ test('over real sockets a ball goes back and forth', async (t) => {
 				wake: () => {},
 			}
 		}
-		const loops = [new Loop(player(b.port), a, now, OPTIONS), new Loop(player(a.port), b, now, OPTIONS)]
-		for (const loop of loops) loop.start()
-		a.sendBatch([{ bytes: new Uint8Array(100), length: 100, address: 0x7f000001, port: b.port, local: 0 }], 0, 1)
+		new Loop(player(b.port), a, now, OPTIONS).start()
+		new Loop(player(a.port), b, now, OPTIONS).start()
+		const ball = makeSlot(new Uint8Array(100))
+		a.sendBatch([Object.assign(ball, { length: 100, address: 0x7f000001, port: b.port })], 0, 1)
 	})
 	t.is(bounces, 1000)
 	a.close()

@@ -1,0 +1,126 @@
+// curvegate gateway: one public address in front of any number of servers.
+
+import type { Bytes } from '../base/bytes.ts'
+import { parseFenceEntry, type FenceEntry } from '../gateway/fence.ts'
+import { CLIENTS_PREFIX_BYTES } from '../gateway/tables.ts'
+import { ROUTES_MAX } from '../limits.ts'
+import type { DatapathName } from '../platform/datapath.ts'
+import { openPlatform } from '../platform/platform.ts'
+import { EXIT_DONE, Usage } from '../platform/trouble.ts'
+import { addressText } from '../platform/udp.ts'
+import { dryRun } from '../service/gateway-dry-run.ts'
+import { loadConfig } from '../service/config.ts'
+import { gatewaySpec, type GatewaySpec } from '../service/gateway-spec.ts'
+import { startGateway, type Gateway } from '../service/gateway.ts'
+import { stderrLog, type Log } from '../service/log.ts'
+import { parseRouteLine, type Route } from '../service/routes-file.ts'
+import { parseIpv4, parseIpv6 } from '../wire/ip.ts'
+import { Expected, type Arguments } from './arguments.ts'
+import type { Run } from './command.ts'
+import { printJson, printLine } from './output.ts'
+import { readPort } from './values.ts'
+
+const DATAPATHS: readonly (DatapathName | 'auto')[] = ['auto', 'nftables', 'packet', 'raw', 'relay']
+const DEFAULT_PORT = 4000
+
+export const run: Run = async (args) => {
+	const spec = await readSpec(args)
+	const platform = await openPlatform()
+	if (args.has('dry-run')) {
+		await dryRun(spec, platform, (text) => process.stdout.write(text))
+		return EXIT_DONE
+	}
+	const log = stderrLog('info')
+	const gateway = await startGateway(spec, platform, log)
+	const stopped = untilStopped(gateway, log, () => readSpec(args))
+	const { address, ports, datapath, reason, routes, notes } = gateway.status(false)
+	if (args.has('json')) printJson({ address: addressText(address), ports, datapath, reason, routes,
+		notes })
+	else {
+		const what = `${routes} routes, ${datapath} (${reason})`
+		printLine(`${addressText(address)} ports ${ports.join(', ')}: ${what}`)
+	}
+	await stopped
+	return EXIT_DONE
+}
+
+/** The configuration, if there is one, with the flags over it. */
+async function readSpec(args: Arguments): Promise<GatewaySpec> {
+	const file = args.text('config')
+	const base = file === undefined ? undefined : gatewaySpec(await loadConfig(file, {
+		board: args.text('board'), boards: args.text('boards'),
+	}), [])
+	const allow = args.values('allow', readFenceEntry)
+	const sealKeys = args.text('seal-keys') ?? base?.encoded?.sealKeys
+	if (sealKeys !== undefined && allow === undefined && base?.encoded === undefined) {
+		throw new Usage('--seal-keys needs --allow: where may sealed extensions lead?')
+	}
+	const allowPorts = args.values('allow-port', readPort) ?? base?.encoded?.ports ?? []
+	const wan = args.text('wan') ?? base?.wan ?? args.demand('wan')
+	return {
+		wan, lan: args.text('lan') ?? base?.lan ?? wan,
+		address: args.value('address', readAddress) ?? base?.address,
+		ports: args.values('port', readPort) ?? base?.ports ?? [DEFAULT_PORT],
+		routes: [...base?.routes ?? [], ...args.values('route', readRoute) ?? []],
+		routesFile: args.text('routes') ?? base?.routesFile,
+		datapath: args.value('datapath', readDatapath) ?? base?.datapath ?? 'auto',
+		applySysctl: args.has('apply-sysctl'),
+		clientsPrefix: base === undefined ? defaultPrefix() : base.clientsPrefix,
+		encoded: allow === undefined ? base?.encoded : { allow, ports: allowPorts, sealKeys },
+		routesMax: base?.routesMax ?? ROUTES_MAX,
+	}
+}
+
+/** Where IPv6 servers see IPv4 clients: the prefix for local translation of RFC 8215. */
+function defaultPrefix(): Bytes {
+	return parseIpv6('64:ff9b:1::')!.subarray(0, CLIENTS_PREFIX_BYTES)
+}
+
+function readFenceEntry(text: string): FenceEntry | Expected {
+	const entry = parseFenceEntry(text)
+	return typeof entry === 'string' ? new Expected('ADDR/BITS, IPV6/BITS or mac:aa:bb:cc') : entry
+}
+
+function readAddress(text: string): number | Expected {
+	return parseIpv4(text) ?? new Expected('an IPv4 address')
+}
+
+function readDatapath(text: string): DatapathName | 'auto' | Expected {
+	return DATAPATHS.find((name) => name === text) ?? new Expected(DATAPATHS.join(', '))
+}
+
+/** EXT=TARGET is a line of the routes file with another separator. */
+function readRoute(text: string): Route | Expected {
+	const route = parseRouteLine(text.replace('=', ' '))
+	if (route === undefined) return new Expected('EXTENSION=TARGET')
+	return 'message' in route ? new Expected(`EXTENSION=TARGET; ${route.message}`) : route
+}
+
+/** SIGHUP reloads; a mistake in the file is said, and changes nothing. */
+function untilStopped(
+	gateway: Gateway, log: Log, again: () => Promise<GatewaySpec>,
+): Promise<void> {
+	process.on('SIGHUP', () => {
+		again().then((spec) => gateway.reload(spec)).catch((error: unknown) => {
+			const message = error instanceof Error ? error.message : String(error)
+			const place = error instanceof Usage && error.place.line !== undefined
+				? { file: error.place.file ?? '', line: error.place.line } : {}
+			log.say('error', 'reload', { message, ...place, kept: 'the routes as they were' })
+		})
+	})
+	return new Promise((resolve, reject) => {
+		const stop = (): void => {
+			clearInterval(alive)
+			try {
+				gateway.stop()
+				resolve()
+			} catch (error) {
+				reject(error instanceof Error ? error : new Error(String(error)))
+			}
+		}
+		// The kernel forwards without us; only signals end the process.
+		const alive = setInterval(() => undefined, 1 << 30)
+		process.once('SIGTERM', stop)
+		process.once('SIGINT', stop)
+	})
+}

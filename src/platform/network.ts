@@ -1,0 +1,85 @@
+// What the gateway must know of this machine: interfaces, addresses that nothing is forwarded to,
+// sysctls.
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import type { Bytes } from '../base/bytes.ts'
+import { parseIpv4, parseIpv6 } from '../wire/ip.ts'
+import { Trouble, troubleOf } from './trouble.ts'
+
+export interface Interface {
+	readonly name: string
+	readonly mac: string
+	/** Its first IPv4 address; undefined: it has none. */
+	readonly address: number | undefined
+}
+
+export function findInterface(name: string): Interface {
+	// An interface without an address is not in Node's list, but in the kernel's.
+	const entries = os.networkInterfaces()[name]
+	const mac = entries?.[0]?.mac ?? macOf(name)
+	if (mac === undefined) {
+		const known = Object.keys(os.networkInterfaces()).join(', ')
+		throw new Trouble('find', `interface ${name}`, `there are: ${known}`, 'ENODEV')
+	}
+	const first = entries?.find(({ family }) => family === 'IPv4')
+	return { name, mac, address: first === undefined ? undefined : parseIpv4(first.address) }
+}
+
+function macOf(name: string): string | undefined {
+	if (!/^[^/\s]{1,15}$/.test(name)) return undefined
+	try {
+		return readFileSync(`/sys/class/net/${name}/address`, 'utf8').trim()
+	} catch {
+		return undefined
+	}
+}
+
+export interface OwnAddresses {
+	readonly v4: readonly number[]
+	readonly v6: readonly Bytes[]
+}
+
+/** Every address of this machine, and its networks' own and broadcast addresses. */
+export function ownAddresses(): OwnAddresses {
+	const v4: number[] = []
+	const v6: Bytes[] = []
+	for (const entry of Object.values(os.networkInterfaces()).flatMap((list) => list ?? [])) {
+		if (entry.family === 'IPv6') {
+			const address = parseIpv6(entry.address.split('%')[0]!)
+			if (address !== undefined) v6.push(address)
+			continue
+		}
+		const address = parseIpv4(entry.address)
+		const mask = parseIpv4(entry.netmask)
+		if (address === undefined || mask === undefined) continue
+		v4.push(address)
+		const host = ~mask >>> 0
+		// A network of one or two addresses has neither of the two.
+		if (host > 1) v4.push((address & mask) >>> 0, ((address & mask) | host) >>> 0)
+	}
+	return { v4, v6 }
+}
+
+export function readSysctl(name: string): string | undefined {
+	try {
+		return readFileSync(sysctlPath(name), 'utf8').trim()
+	} catch {
+		return undefined
+	}
+}
+
+export function writeSysctl(name: string, value: string): void {
+	try {
+		writeFileSync(sysctlPath(name), value)
+	} catch (error) {
+		throw troubleOf('set', `${name} = ${value}`, error)
+	}
+}
+
+/** Dots separate, except inside an interface's name, which stands alone in its argument. */
+function sysctlPath(name: string): string {
+	const [, before, ifname, after] = /^(net\.ipv[46]\.conf)\.(.+)\.([a-z_]+)$/.exec(name) ?? []
+	if (before !== undefined) return `/proc/sys/${before.replaceAll('.', '/')}/${ifname}/${after}`
+	return `/proc/sys/${name.replaceAll('.', '/')}`
+}

@@ -1,0 +1,163 @@
+// Which datapath: the best that works, and why not a better one. Looks before it starts one: the
+// commands, the privileges, the kernel's switches.
+
+import type { Tables } from '../gateway/tables.ts'
+import type { Datapath, DatapathName } from '../platform/datapath.ts'
+import { libc } from '../platform/linux/libc.ts'
+import { PacketDatapath } from '../platform/linux/packet-datapath.ts'
+import { readSysctl, writeSysctl } from '../platform/network.ts'
+import { NftDatapath } from '../platform/nft-datapath.ts'
+import { nftMissing, nftOwnTables, nftRouteCounters } from '../platform/nft.ts'
+import type { Platform } from '../platform/platform.ts'
+import { RawDatapath, rawMissing } from '../platform/portable/raw.ts'
+import { RelayDatapath } from '../platform/portable/relay-datapath.ts'
+import { causeOf, Trouble } from '../platform/trouble.ts'
+import type { GatewayParts } from './gateway.ts'
+
+export interface Choice {
+	readonly datapath: Datapath
+	readonly reason: string
+	/** Changes that the kernel does not know yet. */
+	pending(): number
+	/** The fence or the keys are others now. */
+	refence(): Promise<void>
+	/** Whether what was put into the kernel is still there. */
+	isThere(): boolean
+	/** The kernel's counters, by name. */
+	counters(): Map<string, number>
+	routeCounters(): Map<string, number>
+}
+
+export interface ChooseOptions {
+	readonly platform: Platform
+	/** Those that are not to be tried, and why. */
+	readonly broken: ReadonlyMap<DatapathName, string>
+	readonly routeCounters: boolean
+	onBroken(name: DatapathName, error: unknown): void
+}
+
+const ORDER: readonly DatapathName[] = ['nftables', 'packet', 'raw', 'relay']
+
+export async function chooseDatapath(parts: GatewayParts, options: ChooseOptions): Promise<Choice> {
+	const wanted = parts.spec.datapath
+	const reasons: string[] = []
+	for (const name of wanted === 'auto' ? ORDER : [wanted]) {
+		const why = options.broken.get(name) ?? missing(name, parts)
+		if (why !== undefined) {
+			reasons.push(`${name}: ${why}`)
+			continue
+		}
+		try {
+			return await start(name, parts, options, reasonOf(wanted, name, reasons))
+		} catch (error) {
+			reasons.push(`${name}: ${causeText(error)}`)
+		}
+	}
+	const what = wanted === 'auto' ? 'any datapath' : `datapath ${wanted}`
+	throw new Trouble('start', what, reasons.join('; '))
+}
+
+function causeText(error: unknown): string {
+	return error instanceof Trouble ? error.message : causeOf(error)
+}
+
+function reasonOf(wanted: string, name: DatapathName, reasons: readonly string[]): string {
+	if (wanted === name) return 'asked for'
+	return reasons.length === 0 ? 'the fastest, and it works here' : `not ${reasons.join('; not ')}`
+}
+
+/** What stands in the way of a datapath, as far as it can be seen before it is tried. */
+function missing(name: DatapathName, { spec }: GatewayParts): string | undefined {
+	switch (name) {
+		case 'nftables':
+			return nftMissing() ?? forwarding(spec.applySysctl)
+		case 'packet':
+			try {
+				libc()
+				return undefined
+			} catch (error) {
+				return causeText(error)
+			}
+		case 'raw':
+			return rawMissing()
+		case 'relay':
+			return undefined
+	}
+}
+
+const IP_FORWARD = 'net.ipv4.ip_forward'
+
+function forwarding(apply: boolean): string | undefined {
+	if (readSysctl(IP_FORWARD) === '1') return undefined
+	if (!apply) return `${IP_FORWARD} is off (sysctl -w ${IP_FORWARD}=1, or --apply-sysctl)`
+	try {
+		writeSysctl(IP_FORWARD, '1')
+		return undefined
+	} catch (error) {
+		return causeText(error)
+	}
+}
+
+async function start(
+	name: DatapathName, parts: GatewayParts, options: ChooseOptions, reason: string,
+): Promise<Choice> {
+	if (name === 'nftables') return startNft(parts, options, reason)
+	const datapath = make(name, parts, options)
+	await datapath.start()
+	return {
+		datapath, reason, pending: () => 0, refence: async () => undefined, isThere: () => true,
+		counters: () => new Map(), routeCounters: () => new Map(),
+	}
+}
+
+function make(
+	name: 'packet' | 'raw' | 'relay', { spec, tables, forwarder }: GatewayParts,
+	options: ChooseOptions,
+): Datapath {
+	const sides = { wan: spec.wan, lan: spec.lan, lanPorts: () => lanPorts(tables) }
+	const { random, openUdp } = options.platform
+	const broken = (error: unknown): void => options.onBroken(name, error)
+	switch (name) {
+		case 'packet': return new PacketDatapath(forwarder, { ...sides, udp: true }, random, broken)
+		case 'raw': return new RawDatapath(forwarder, sides, broken)
+		case 'relay': return new RelayDatapath(forwarder, openUdp, random)
+	}
+}
+
+async function startNft(
+	{ spec, tables, forwarder, lanMac }: GatewayParts, options: ChooseOptions, reason: string,
+): Promise<Choice> {
+	const broken = (error: unknown): void => options.onBroken('nftables', error)
+	const sides = { wan: spec.wan, lan: spec.lan, lanPorts: () => [] }
+	const helper = missing('packet', { spec, tables, forwarder, lanMac }) === undefined
+		? new PacketDatapath(forwarder, {
+			...sides, udp: false, forwarded: (frame, port) => datapath.noteForwarded(frame, port),
+		}, options.platform.random, broken)
+		: undefined
+	const datapath: NftDatapath = new NftDatapath(forwarder, {
+		...sides, lanMac, routeCounters: options.routeCounters, helper,
+		limits: { sourceRate: undefined, targetRate: undefined },
+	})
+	await datapath.start()
+	const { table } = datapath
+	return {
+		datapath, reason,
+		pending: () => datapath.pending,
+		refence: () => datapath.refence(),
+		isThere: () => nftOwnTables(spec.wan).some(({ name }) => name === table),
+		counters: () => datapath.counters(),
+		routeCounters: () =>
+			options.routeCounters ? nftRouteCounters(table) : new Map<string, number>(),
+	}
+}
+
+/** Every port from which local servers and clients send; some more do no harm. */
+export function lanPorts(tables: Tables): number[] {
+	const ports = new Set(tables.ports)
+	for (const port of tables.fence?.ports ?? []) ports.add(port)
+	for (let row = 0; row < tables.routes.rows; row++) {
+		const port = tables.routes.ports[row]!
+		if (port !== 0 && tables.routes.isUsed(row)) ports.add(port)
+	}
+	return [...ports]
+}

@@ -1,0 +1,241 @@
+// A running gateway: tables from flags and files, the best datapath that works, another one when it
+// stops working, reloads by differences, and everything removed at the end. spec: product.md 2, 6
+
+import { toHex } from '../base/hex.ts'
+import { Fence, FENCE_MAX } from '../gateway/fence.ts'
+import { Forwarder } from '../gateway/forward.ts'
+import { PORTION } from '../gateway/nft-elements.ts'
+import { Sealer } from '../gateway/sealed.ts'
+import { Tables } from '../gateway/tables.ts'
+import { Forbidden } from '../gateway/target.ts'
+import type { Datapath, DatapathName } from '../platform/datapath.ts'
+import { findInterface, ownAddresses } from '../platform/network.ts'
+import type { Platform } from '../platform/platform.ts'
+import { readSealKeys } from '../platform/sealdir.ts'
+import { causeOf, Trouble, Usage } from '../platform/trouble.ts'
+import { DROPS, type Drop } from '../wire/drop.ts'
+import { chooseDatapath, type Choice } from './gateway-datapath.ts'
+import type { GatewaySpec } from './gateway-spec.ts'
+import type { Log } from './log.ts'
+import { loadRoutes, type ReloadResult } from './routes-file.ts'
+
+/** How often a datapath in the kernel is looked at: others may have flushed it. */
+const WATCH_MS = 2000
+/** Above this the kernel's counters for each route would cost too much memory. */
+const COUNTED_ROUTES_MAX = 65_536
+
+export interface GatewayStatus {
+	readonly wan: string
+	readonly lan: string
+	readonly address: number
+	readonly ports: readonly number[]
+	readonly datapath: DatapathName
+	/** Why this one. */
+	readonly reason: string
+	readonly routes: number
+	readonly forwardedIn: number
+	readonly forwardedOut: number
+	readonly drops: Readonly<Record<Drop, number>>
+	/** What got lost below the decision. */
+	readonly losses: Readonly<Record<string, number>>
+	/** Packets by extension in hex, of those that had any. */
+	readonly packets: Readonly<Record<string, number>>
+	readonly notes: readonly string[]
+}
+
+export interface Gateway {
+	/**
+	 * Reads routes, fence and keys again; a mistake leaves everything as it was. spec: routes, their
+	 * file and the fence of it count.
+	 */
+	reload(spec?: GatewaySpec): Promise<ReloadResult>
+	/** byRoute: ask the kernel for each route's packets too. */
+	status(byRoute: boolean): GatewayStatus
+	stop(): void
+}
+
+export interface GatewayParts {
+	readonly spec: GatewaySpec
+	readonly tables: Tables
+	readonly forwarder: Forwarder
+	readonly lanMac: string
+}
+
+/** Tables that are complete and checked, without any datapath: what --dry-run shows. */
+export async function prepareGateway(spec: GatewaySpec, platform: Platform): Promise<GatewayParts> {
+	const wan = findInterface(spec.wan)
+	const lan = findInterface(spec.lan)
+	const address = spec.address ?? wan.address
+	if (address === undefined) {
+		throw new Trouble('find', `address of ${spec.wan}`, 'it has no IPv4 address (--address IP)')
+	}
+	const own = ownAddresses()
+	const { fence, sealer } = readFence(spec)
+	const tables = new Tables({
+		address, ports: spec.ports, clientsPrefix: spec.clientsPrefix,
+		forbidden: new Forbidden([address, ...own.v4, ...spec.gateways ?? []], own.v6),
+		fence, sealer, routesMax: spec.routesMax,
+	}, platform.random)
+	await loadRoutes(tables, spec.routes, spec.routesFile, async () => undefined)
+	return { spec, tables, forwarder: new Forwarder(tables), lanMac: lan.mac }
+}
+
+function readFence({ encoded, ports }: GatewaySpec): { fence?: Fence, sealer?: Sealer } {
+	if (encoded === undefined) return {}
+	if (encoded.allow.length === 0) {
+		throw new Usage('encoded extensions need allow: where may they lead?')
+	}
+	if (encoded.allow.length > FENCE_MAX) throw new Usage(`allow: more than ${FENCE_MAX} entries`)
+	const fence = new Fence(encoded.allow, encoded.ports.length === 0 ? ports : encoded.ports)
+	if (encoded.sealKeys === undefined) return { fence }
+	return { fence, sealer: new Sealer(readSealKeys(encoded.sealKeys)) }
+}
+
+export async function startGateway(
+	spec: GatewaySpec, platform: Platform, log: Log,
+): Promise<Gateway> {
+	const running = new RunningGateway(await prepareGateway(spec, platform), platform, log)
+	await running.start()
+	return running
+}
+
+class RunningGateway implements Gateway {
+	readonly #parts: GatewayParts
+	/** What the last reload went by. */
+	#spec: GatewaySpec
+	readonly #platform: Platform
+	readonly #log: Log
+	#choice: Choice | undefined
+	#watch: NodeJS.Timeout | undefined
+	#stopped = false
+	/** Changes of the datapath go one after the other. */
+	#changing: Promise<void> = Promise.resolve()
+	/** Datapaths that stopped working. */
+	readonly #broken = new Map<DatapathName, string>()
+
+	constructor(parts: GatewayParts, platform: Platform, log: Log) {
+		this.#parts = parts
+		this.#spec = parts.spec
+		this.#platform = platform
+		this.#log = log
+	}
+
+	async start(): Promise<void> {
+		await this.#choose()
+		this.#watch = setInterval(() => this.#look(), WATCH_MS)
+		this.#watch.unref()
+	}
+
+	async #choose(): Promise<void> {
+		const routeCounters = this.#parts.tables.routes.count <= COUNTED_ROUTES_MAX
+		const choice = await chooseDatapath(this.#parts, {
+			platform: this.#platform, broken: this.#broken, routeCounters,
+			onBroken: (name, error) => this.#fallBack(name, error),
+		})
+		if (this.#stopped) return choice.datapath.stop()
+		this.#choice = choice
+		const { datapath, reason } = choice
+		this.#log.say('info', 'gateway', { datapath: datapath.name, reason })
+		for (const note of datapath.notes) this.#log.say('warn', 'gateway', { note })
+	}
+
+	/** The others get their turn; the one that broke is not tried again. */
+	#fallBack(name: DatapathName, error: unknown): void {
+		this.#changing = this.#changing.then(async () => {
+			if (this.#stopped || this.#choice?.datapath.name !== name) return
+			this.#log.say('error', 'datapath-broken', { datapath: name, cause: causeOf(error) })
+			this.#broken.set(name, `stopped working: ${causeOf(error)}`)
+			stopQuietly(this.#choice.datapath)
+			this.#choice = undefined
+			await this.#choose()
+		}).catch((failure: unknown) => {
+			this.#log.say('error', 'no-datapath', { cause: causeOf(failure) })
+		})
+	}
+
+	/** Is what we put into the kernel still there? */
+	#look(): void {
+		const choice = this.#choice
+		if (choice === undefined || choice.isThere() || this.#stopped) return
+		this.#changing = this.#changing.then(async () => {
+			if (this.#stopped || this.#choice !== choice || choice.isThere()) return
+			this.#log.say('warn', 'rules-gone',
+				{ datapath: choice.datapath.name, doing: 'load them again' })
+			stopQuietly(choice.datapath)
+			this.#choice = undefined
+			await this.#choose()
+		}).catch((error: unknown) => {
+			this.#log.say('error', 'no-datapath', { cause: causeOf(error) })
+		})
+	}
+
+	async reload(fresh?: GatewaySpec): Promise<ReloadResult> {
+		const { tables } = this.#parts
+		const spec = fresh ?? this.#spec
+		const fences = readFence(spec)
+		let result: ReloadResult = { routes: 0, added: 0, changed: 0, removed: 0 }
+		const changing = this.#changing.then(async () => {
+			result = await loadRoutes(tables, spec.routes, spec.routesFile, async () => {
+				if ((this.#choice?.pending() ?? 0) >= PORTION) await this.#choice?.datapath.refresh()
+			})
+			if (spec.encoded !== undefined || tables.fence !== undefined) {
+				tables.setFence(fences.fence, fences.sealer)
+				await this.#choice?.refence()
+			}
+			await this.#choice?.datapath.refresh()
+			this.#spec = spec
+		})
+		this.#changing = changing.catch(() => undefined)
+		await changing
+		this.#log.say('info', 'routes', { ...result })
+		return result
+	}
+
+	status(byRoute: boolean): GatewayStatus {
+		const { spec, tables, forwarder } = this.#parts
+		const choice = this.#choice
+		const kernel = choice?.counters() ?? new Map<string, number>()
+		const drops = { ...forwarder.drops }
+		for (const drop of DROPS) drops[drop] += kernel.get(`c_${drop}`) ?? 0
+		return {
+			wan: spec.wan, lan: spec.lan, address: tables.address >>> 0, ports: tables.ports,
+			datapath: choice?.datapath.name ?? 'relay', reason: choice?.reason ?? 'none works',
+			routes: tables.routes.count,
+			forwardedIn: forwarder.forwardedIn + (kernel.get('c_in') ?? 0),
+			forwardedOut: forwarder.forwardedOut + (kernel.get('c_out') ?? 0),
+			drops, losses: Object.fromEntries(choice?.datapath.losses() ?? []),
+			packets: byRoute ? this.#packets() : {}, notes: choice?.datapath.notes ?? [],
+		}
+	}
+
+	#packets(): Record<string, number> {
+		const { routes } = this.#parts.tables
+		const packets: Record<string, number> = {}
+		const extension = new Uint8Array(16)
+		for (let row = 0; row < routes.rows; row++) {
+			if (!routes.isUsed(row) || routes.packets[row] === 0) continue
+			routes.extensionOf(row, extension, 0)
+			packets[toHex(extension)] = routes.packets[row]!
+		}
+		for (const [key, n] of this.#choice?.routeCounters() ?? []) {
+			if (n > 0) packets[key] = (packets[key] ?? 0) + n
+		}
+		return packets
+	}
+
+	stop(): void {
+		this.#stopped = true
+		clearInterval(this.#watch)
+		this.#choice?.datapath.stop()
+		this.#choice = undefined
+	}
+}
+
+/** What is broken may also fail to stop; what comes next starts clean anyway. */
+function stopQuietly(datapath: Datapath): void {
+	try {
+		datapath.stop()
+	} catch {
+		// Its successor removes what it left.
+	}
+}

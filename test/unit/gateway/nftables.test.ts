@@ -1,0 +1,94 @@
+// The ruleset as text: nft itself says whether it is one (nft -c changes nothing). What the kernel
+// does with it is shown in test/netns.
+
+import test from 'ava'
+import { fromHex } from '../../../src/base/hex.ts'
+import {
+	NftDifferences, nftForget, nftLearn, nftPortions,
+} from '../../../src/gateway/nft-elements.ts'
+import { nftChains, nftTable, type NftSettings } from '../../../src/gateway/nft-rules.ts'
+import { parseTarget, type Target } from '../../../src/gateway/target.ts'
+import { nftCheck, nftMissing } from '../../../src/platform/nft.ts'
+import { makeWorld } from '../../support/gateway-world.ts'
+
+const tables = makeWorld(1, true).forwarder.tables
+
+function settings(full: boolean, ports: number[]): NftSettings {
+	const rate = full ? { perSecond: 1000, burst: 100 } : undefined
+	return {
+		table: 'curvegate_unit_test', comment: 'curvegate pid 1', wan: 'lo', lan: 'lo',
+			address: 0xc0000201,
+		ports, fence: full ? tables.fence : undefined, sealed: full,
+		divertPorts: full ? ports.map((_, i) => 40_000 + i) : [],
+		lanMac: full ? '02:00:00:00:00:09' : undefined, sourceRate: rate, targetRate: rate,
+		routeCounters: full, learnedMax: 1000, learnedSeconds: 600, changedPortSeconds: 300,
+	}
+}
+
+function target(text: string): Target {
+	const parsed = parseTarget(text)
+	if (typeof parsed === 'string') throw new Error(parsed)
+	return parsed
+}
+
+function extension(octet: string): Uint8Array {
+	return fromHex(octet.repeat(16), 16)!
+}
+
+const missing = nftMissing()
+
+for (const ports of [[4000], [4000, 4100, 4200]]) {
+	for (const full of [false, true]) {
+		const title = `nft accepts the ${full ? 'full' : 'plain'} ruleset for ports ${ports.join(', ')}`
+		const run = missing === undefined ? test : test.skip
+		run(missing === undefined ? title : `${title} (skipped: ${missing})`, (t) => {
+			const s = settings(full, ports)
+			const elements = [...nftPortions(tables, s.table)].join('').split('\n')
+				.filter((line) => full || !line.includes('netdev')).join('\n')
+			const text = `${nftTable(s)}${elements}\n${nftChains(s)}`
+				+ nftLearn(s.table, [extension('f0')], [0x0a580102]) + nftForget(s.table)
+			t.notThrows(() => nftCheck(text))
+		})
+	}
+}
+
+test('only differences are told, deletions first, and an unchanged route not at all', (t) => {
+	const mine = makeWorld(2, false).forwarder.tables
+	const differences = new NftDifferences(mine, 'T')
+	mine.changes = differences
+	mine.setRoute(extension('11'), target('10.77.0.3:5000'))
+	t.is(differences.take(), '', 'the same again')
+	mine.setRoute(extension('11'), target('10.77.0.9'))
+	t.deepEqual(differences.take().trim().split('\n').sort(), [
+		`add element ip T locals { 10.77.0.9 . 4000 }`,
+		`add element ip T quoted { 0x0a4d0009 . 4000 }`,
+		`add element ip T servers { 0x${'11'.repeat(16)} : 10.77.0.9 }`,
+		'delete element ip T backs { 10.77.0.3 . 5000 }',
+		`delete element ip T changed { 0x${'11'.repeat(16)} }`,
+		'delete element ip T locals { 10.77.0.3 . 5000 }',
+		`delete element ip T ports { 0x${'11'.repeat(16)} }`,
+		'delete element ip T quoted { 0x0a4d0003 . 5000 }',
+		`delete element ip T servers { 0x${'11'.repeat(16)} }`,
+	])
+	mine.setRoute(extension('aa'), target('10.77.0.9'))
+	t.is(differences.take(), `add element ip T servers { 0x${'aa'.repeat(16)} : 10.77.0.9 }\n`)
+	mine.deleteRoute(extension('11'))
+	t.is(differences.take(), `delete element ip T servers { 0x${'11'.repeat(16)} }\n`,
+		'still a local')
+	mine.deleteRoute(extension('44'))
+	t.is(differences.take(), `delete element netdev T macs { 0x${'44'.repeat(16)} }\n`)
+})
+
+test('a big table comes in portions that together hold every route once', (t) => {
+	const mine = makeWorld(2, false).forwarder.tables
+	for (let i = 0; i < 50; i++) {
+		const bytes = extension('ee')
+		bytes[0] = i
+		mine.setRoute(bytes, { kind: 'ipv4', address: 0x0a4d0100 + i, port: 0 })
+	}
+	const portions = [...nftPortions(mine, 'T', 10)]
+	t.true(portions.length >= 15)
+	const servers = portions.join('').match(/0x[0-9a-f]{32} : 10\.77\.1\.\d+/g) ?? []
+	t.is(new Set(servers).size, 50)
+	t.is(servers.length, 50)
+})
