@@ -14,10 +14,10 @@ import { assert } from '../../base/assert.ts'
 import { arena, reserve } from './arena.ts'
 import { fail, libc } from './libc.ts'
 
-/** Of the kernel's table: io_setup, io_destroy, io_submit, io_getevents. */
+/** Of the kernel's table: io_setup, io_destroy, io_submit, io_getevents, read. */
 const CALLS = process.arch === 'x64'
-	? { setup: 206, destroy: 207, submit: 209, getevents: 208 }
-	: { setup: 0, destroy: 1, submit: 2, getevents: 4 }
+	? { setup: 206, destroy: 207, submit: 209, getevents: 208, read: 0 }
+	: { setup: 0, destroy: 1, submit: 2, getevents: 4, read: 63 }
 
 const NONBLOCK_CLOEXEC = 0x80800
 const CLOEXEC = 0x80000
@@ -34,6 +34,7 @@ const SOCKET_IOCB = 128
 const TIMER_IOCB = 192
 const RESULTS = 256
 const TIME = 384
+const COUNT = 416
 const SCRATCH_BYTES = 448
 
 /** Pieces of closed wakers: a client opens a socket for each host that it races. */
@@ -138,9 +139,17 @@ export class Waker {
 		for (let i = 0; i < n; i++) {
 			const fired = words[(results >> 2) + 8 * i]
 			if (fired === SOCKET_IOCB) this.#armed = false
-			if (fired === TIMER_IOCB) this.#timing = false
+			if (fired === TIMER_IOCB) this.#timing = this.#wasSetAnew()
 		}
 		if (n > 0) this.#woken()
+		return true
+	}
+
+	/** A delay that was set when this poll had ended, but was not heard yet, has a poll to come. */
+	#wasSetAnew(): boolean {
+		const to = arena().address + this.#at + COUNT
+		if (libc().syscall(CALLS.read, this.#timer, to, 8, 0, 0) === 8) return false
+		this.#submit(TIMER_IOCB)
 		return true
 	}
 
