@@ -166,6 +166,8 @@ export class ClientConnection {
 	readonly #o: ConnectionOptions
 	readonly #loop: Loop
 	readonly #pump: Pump
+	/** Where the server's stream goes; destroyed when that ended as a failure. */
+	#sink: Writable | undefined
 	#isOver = false
 	#fault: string | undefined
 	#settled = false
@@ -195,7 +197,7 @@ export class ClientConnection {
 			stream: messenger,
 			clock: platform.clock,
 			touch: (now) => this.#touch(now),
-			peerFailed: () => this.#pump.deaf(),
+			peerFailed: () => this.#sink?.destroy(),
 		})
 		this.#loop.start()
 	}
@@ -207,6 +209,7 @@ export class ClientConnection {
 
 	/** Joins it to a program. */
 	join(source: Source, sink: Writable): Pump {
+		this.#sink = sink
 		this.#pump.open(source, sink)
 		const now = this.#o.platform.clock()
 		this.#pump.advance(now)

@@ -35,6 +35,14 @@ test('in peace every Hello is served, whole, with its source', (t) => {
 	t.is(queue.shift(), undefined)
 })
 
+test('one network may fill the queue while nobody else wants it', (t) => {
+	const generator = makeGenerator(SEED)
+	const queue = new HelloQueue(generator)
+	for (let i = 0; i < 100; i++) t.true(queue.push(hello(generator, 0x0a000001), 0))
+	for (let i = 0; i < 100; i++) t.not(queue.shift(), undefined)
+	t.is(queue.size, 0)
+})
+
 test('one noisy network does not shut the door to the others', (t) => {
 	const generator = makeGenerator(SEED)
 	const queue = new HelloQueue(generator)
