@@ -112,6 +112,7 @@ function feed(source: Readable, pump: Pump): void {
 	})
 	source.once('end', () => pump.finish('success'))
 	source.on('error', () => pump.finish('failure'))
+	source.resume()
 }
 
 function giveUpOnSignals(connection: ClientConnection): void {
