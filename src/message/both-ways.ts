@@ -1,6 +1,6 @@
 // Restraint toward a reference peer that sends as much as it receives. Its handler takes a message
-// only when all data before it is with the program, and our acknowledgments wait in the same queue: a
-// program that copies its input, as cat does, blocks once its output is full, our acknowledgments
+// only when all data before it is with the program, and our acknowledgments wait in the same queue:
+// a program that copies its input, as cat does, blocks once its output is full, our acknowledgments
 // stay behind our data, and nothing ever moves again. So while it sends full blocks, we run no
 // further ahead of what comes back than pipes and rings between us hold. spec: protocol.md 4.5, 9.2
 

@@ -287,17 +287,18 @@ export class ClientConnection {
 	}
 }
 
+const FAILED = 'the server ended its stream as a failure'
+
 function faultOf(
 	ending: Ending | undefined, theirEnd: 'open' | 'success' | 'failure',
 ): string | undefined {
 	switch (ending) {
-		case 'done': return theirEnd === 'failure' ? 'the server ended its stream as a failure' : undefined
+		case 'done': return theirEnd === 'failure' ? FAILED : undefined
 		case 'timeout': return 'no answer'
 		case 'lost': return 'the server is silent: connection lost'
 		case 'refused': return 'the key in the address is no key that anybody can have'
 		case 'idle':
 		case 'aborted':
-		case undefined: return theirEnd === 'failure' ? 'the server ended its stream as a failure'
-			: 'the connection was given up here'
+		case undefined: return theirEnd === 'failure' ? FAILED : 'the connection was given up here'
 	}
 }

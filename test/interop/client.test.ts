@@ -1,5 +1,6 @@
-// Our connect against NaCl's curvecpserver and curvecpmessage: every way in which a stream can begin,
-// move and end, and what the reference does wrong. CURVEGATE_LONG=1: the sizes of the full table.
+// Our connect against NaCl's curvecpserver and curvecpmessage: every way in which a stream can
+// begin, move and end, and what the reference does wrong. CURVEGATE_LONG=1: the sizes of the full
+// table.
 
 import { createServer, connect as connectTcp } from 'node:net'
 import { once } from 'node:events'

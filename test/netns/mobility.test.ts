@@ -1,5 +1,5 @@
-// A laptop that changes its address, for real: an interface loses its address and gets another, three
-// times, under one connection.
+// A laptop that changes its address, for real: an interface loses its address and gets another,
+// three times, under one connection.
 //
 //   laptop (connect) eth0 ──── segment ──── eth0 10.9.0.1 server
 //   10.9.0.2 → .3 → .4 → .5

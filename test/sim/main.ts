@@ -1,4 +1,5 @@
-// `make sim`: what gets through per loss × round-trip time, and how flows share. [SEED] as argument.
+// `make sim`: what gets through per loss × round-trip time, and how flows share. [SEED] as
+// argument.
 
 import { fairnessTable, lossTable } from './grid.ts'
 

@@ -1,6 +1,6 @@
 // Clients that move: address, port or extension, at any packet of a transfer, with the client's
-// knowledge or without; and the attackers of the addressing page. SEED and STRIDE in the environment
-// change the run; `make sim` moves at every packet.
+// knowledge or without; and the attackers of the addressing page. SEED and STRIDE in the
+// environment change the run; `make sim` moves at every packet.
 
 import test from 'ava'
 import { MILLISECOND, SECOND, type Nanos } from '../../src/base/time.ts'

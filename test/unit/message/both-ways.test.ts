@@ -1,5 +1,5 @@
-// The restraint toward reference peers that send as much as they receive, by itself. That it keeps a
-// real one alive is shown by test/interop/client.test.ts.
+// The restraint toward reference peers that send as much as they receive, by itself. That it keeps
+// a real one alive is shown by test/interop/client.test.ts.
 
 import test from 'ava'
 import { SECOND } from '../../../src/base/time.ts'
