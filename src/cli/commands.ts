@@ -112,7 +112,7 @@ export const COMMANDS: readonly Command[] = [
 		],
 		examples: [
 			'curvegate gateway --wan eth0 --lan eth1 --routes /etc/curvegate/routes',
-			'curvegate gateway --wan eth0 --route 000102030405060708090a0b0c0d0e0f=192.168.1.20',
+			'curvegate gateway --wan eth0 --routes /etc/curvegate/routes --dry-run',
 		],
 		load: () => import('./gateway.ts'),
 	},

@@ -7,7 +7,9 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { makeFolder, start, type Started } from '../support/processes.ts'
-import { startReferenceClient, startReferenceServer, type Whereabouts } from '../support/reference.ts'
+import {
+	startReferenceClient, startReferenceServer, type Whereabouts,
+} from '../support/reference.ts'
 import { timed, type Bench, type Context } from './bench.ts'
 
 const PROGRAM = resolve('build/curvegate')

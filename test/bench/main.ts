@@ -47,7 +47,9 @@ async function measure(bench: Bench): Promise<Result> {
 	return { bench, values, leftOut }
 }
 
-/** One measurement with all that it started ended behind it, also when it fails or is interrupted. */
+/**
+ * One measurement with all that it started ended behind it, also when it fails or is interrupted.
+ */
 async function once(contestant: Contestant): Promise<number> {
 	const cleanings: (() => void | Promise<void>)[] = []
 	const clean = async (): Promise<void> => {

@@ -1,10 +1,13 @@
 // What this machine has: programs, rights, kernel features. Without AVA, so that benchmarks may ask.
 
 import { execFileSync } from 'node:child_process'
+import { createRequire } from 'node:module'
 import { accessSync, constants, existsSync } from 'node:fs'
 
 /** What a need can be beside the name of a program. Each says what is missing, or undefined. */
 const FACTS: Record<string, () => string | undefined> = {
+	/** The optional package, which npm builds where its install script may run. */
+	'raw-socket': () => (loads('node-raw-socket') ? undefined : 'raw-socket, built'),
 	root: () => (process.geteuid?.() === 0 ? undefined : 'root'),
 	linux: () => (process.platform === 'linux' ? undefined : 'Linux'),
 	/** Network namespaces of our own: root alone is not enough inside some containers. */
@@ -30,6 +33,15 @@ export function findProgram(name: string): string | undefined {
 			return false
 		}
 	})
+}
+
+function loads(name: string): boolean {
+	try {
+		createRequire(import.meta.url)(name)
+		return true
+	} catch {
+		return false
+	}
 }
 
 function runs(program: string, ...args: readonly string[]): boolean {
