@@ -9,8 +9,8 @@ export function markdown(results: readonly Result[], quick: boolean): string {
 	return [
 		'# Measured', '',
 		`${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores of ${cpu?.model.trim()}, `
-			+ `Linux ${release()}, Node ${process.version}${quick ? ', short form' : ''}. Each contestant in `
-			+ 'turn, whole processes on loopback; median, and in brackets the least and the most.', '',
+			+ `Linux ${release()}, Node ${process.version}${quick ? ', short form' : ''}. `
+			+ 'Each contestant in turn, whole processes on loopback; median, least and most.', '',
 		...versions(), '',
 		...results.flatMap(table),
 	].join('\n')

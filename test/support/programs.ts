@@ -1,4 +1,5 @@
-// What this machine has: programs, rights, kernel features. Without AVA, so that benchmarks may ask.
+// What this machine has: programs, rights, kernel features. Without AVA, so that benchmarks may
+// ask.
 
 import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
