@@ -1,5 +1,5 @@
-// A plain file as a program's output: read into one buffer again and again, where a stream would make
-// one for each piece.
+// A plain file as a program's output: read into one buffer again and again, where a stream would
+// make one for each piece.
 
 import { read } from 'node:fs'
 import type { Bytes } from '../base/bytes.ts'

@@ -16,13 +16,18 @@ const PROGRAM = resolve('build/curvegate')
 const NACL = ['curvecpserver', 'curvecpclient', 'curvecpmessage']
 const HELLO = ['sh', '-c', 'exec 7>&-; cat <&6']
 
-async function ourServer(context: Context): Promise<[Started, Whereabouts]> {
+/** Of its names all but the first are others' business. */
+async function ourServer(context: Context, count = 1): Promise<[Started, Whereabouts]> {
 	const keys = join(makeFolder(context), 'keys')
 	execFileSync(PROGRAM, ['keygen', keys])
-	const server = start(context, PROGRAM,
-		['server', '--keys', keys, '--listen', '127.0.0.1:0', '--serve', 'bench=exec:echo ok'])
+	const others = Array.from({ length: count - 1 }, (_, i) => ['--serve', `other${i}=discard`])
+	const server = start(context, PROGRAM, [
+		'server', '--keys', keys, '--listen', '127.0.0.1:0', '--serve', 'bench=exec:echo ok',
+		...others.flat(),
+	])
 	await server.untilPrinted(/^curvecp:\S+$/m)
-	const { hostname, port, username, pathname } = new URL(String(server.stdout()).trim())
+	const first = String(server.stdout()).split('\n')[0]!
+	const { hostname, port, username, pathname } = new URL(first)
 	const where = {
 		name: pathname.slice(1), publicKey: username, address: hostname, port: Number(port),
 		extension: '0'.repeat(32),
@@ -98,6 +103,28 @@ export const handshakes: readonly Bench[] = [
 	connections('sequential', 'Connections one after another, a process each', false),
 	connections('together', '100 connections at once, a process each', true),
 ]
+
+async function withNames(context: Context, count: number): Promise<number> {
+	const [, to] = await ourServer(context, count)
+	const port = await listening(context, to)
+	const connections = context.quick ? 50 : 500
+	const seconds = await timed(async () => {
+		for (let i = 0; i < connections; i++) await reachTcp(port)
+	})
+	return connections / seconds
+}
+
+export const virtualNames: Bench = {
+	name: 'names',
+	title: 'Connections one after another to one of so many names',
+	unit: 'connections/s',
+	base: '1 name',
+	rounds: 3,
+	contestants: [1, 1000].map((count) => ({
+		name: count === 1 ? '1 name' : '1,000 names', needs: [],
+		run: (context) => withNames(context, count),
+	})),
+}
 
 async function started(context: Context, figure: 'ms' | 'rss', linux: boolean): Promise<number> {
 	const folder = makeFolder(context)

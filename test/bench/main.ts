@@ -2,13 +2,16 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { whatIsMissing } from '../support/programs.ts'
+import { backup } from './backup.ts'
 import { median, type Bench, type Context, type Contestant, type Result } from './bench.ts'
-import { handshakes, startUp } from './connections.ts'
+import { handshakes, startUp, virtualNames } from './connections.ts'
 import { figure, markdown, svg } from './report.ts'
 import { cpu, throughput } from './throughput.ts'
 
 const FOLDER = 'test/bench/results'
-const BENCHES: readonly Bench[] = [throughput, cpu, ...handshakes, ...startUp]
+const BENCHES: readonly Bench[] = [
+	throughput, cpu, ...handshakes, virtualNames, ...startUp, ...backup,
+]
 
 const quick = process.argv.includes('--quick')
 const names = process.argv.slice(2).filter((word) => !word.startsWith('--'))

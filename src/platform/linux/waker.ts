@@ -38,8 +38,8 @@ const COUNT = 416
 const SCRATCH_BYTES = 448
 
 /**
- * Closed wakers wait here for the next socket, as many as were ever open at once: to give one back to
- * the kernel (io_destroy) stops the whole process for tens of milliseconds.
+ * Closed wakers wait here for the next socket, as many as were ever open at once: to give one back
+ * to the kernel (io_destroy) stops the whole process for tens of milliseconds.
  */
 const parked: Waker[] = []
 
