@@ -23,7 +23,7 @@ test: build build/packages ## every test, check among them (FILES='test/unit/…
 	@node $(OUT)/test/support/run.js $(FILES)
 
 interop: build build/packages ## cases × {our client, our server} against NaCl's own tools
-	@node $(OUT)/test/support/run.js --table test/interop
+	@CURVEGATE_LONG=1 node $(OUT)/test/support/run.js --table test/interop
 
 run: build ## a server on 127.0.0.1:4000 with a page to look at; keys under .curvegate/
 	@exec build/curvegate server $(ARGS)

@@ -57,7 +57,8 @@ async function perSecond(
 ): Promise<number> {
 	const to = server === 'ours' ? (await ourServer(context))[1]
 		: await startReferenceServer(context, ['sh', '-c', 'echo ok'], { connections: 200 })
-	const count = together ? 100 : context.quick ? 20 : client === 'ours, staying' ? 1000 : 200
+	const many = client === 'ours, staying' ? 1000 : client === 'reference' ? 200 : 40
+	const count = together ? 100 : context.quick ? 20 : many
 	const port = client === 'ours, staying' ? await listening(context, to) : 0
 	const one = (): Promise<void> =>
 		port === 0 ? reach(context, to, client === 'ours') : reachTcp(port)
