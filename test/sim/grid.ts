@@ -85,8 +85,10 @@ export function lossTable(cell: Omit<Cell, 'loss' | 'rttMillis'>): string {
 	return table([head, ...rows])
 }
 
-export function fairnessTable(cell: Omit<Cell, 'loss' | 'flows'>): string {
-	const rows = [2, 4, 8, 16, 32].map((flows) => {
+export function fairnessTable(
+	cell: Omit<Cell, 'loss' | 'flows'>, counts: readonly number[],
+): string {
+	const rows = counts.map((flows) => {
 		const { share, fairness } = measure({ ...cell, loss: 0, flows })
 		return [String(flows), fairness.toFixed(3), share.toFixed(2)]
 	})
