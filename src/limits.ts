@@ -20,6 +20,8 @@ export const NAMES_MAX = 65_536
 export const CONNECT_TIMEOUT: Nanos = 60 * SECOND
 /** Silence from the peer after which we ask whether it is there. */
 export const KEEPALIVE: Nanos = 20 * SECOND
+/** A client whose stream has stopped asks so soon whether the server still reaches it. */
+export const ALERT: Nanos = SECOND
 /** Silence from the peer after which the connection is given up and its slot freed. */
 export const DEAD_PEER: Nanos = 90 * SECOND
 /** How long both ends must have been done before a connection is forgotten: lost last answers. */
@@ -60,7 +62,7 @@ export const SERVICE_READ_BYTES = 65_536
 /** How long a service may take to accept our connection. */
 export const SERVICE_CONNECT: Nanos = 20 * SECOND
 /** A program whose connection is done may go on for so long before it is asked to end. */
-export const PROGRAM_LINGER: Nanos = 10 * SECOND
+export const PROGRAM_LINGER: Nanos = 60 * SECOND
 /** A program that was asked to end is killed when it is still there after this. */
 export const PROGRAM_GRACE: Nanos = 5 * SECOND
 /** A program that closed its output may take so long to exit before its end counts as success. */

@@ -1,5 +1,5 @@
-// curvegate boards show NAME: the profile with everything it inherits, where each value came from and
-// why, and the memory budget.
+// curvegate boards show NAME: the profile with everything it inherits, where each value came from
+// and why, and the memory budget.
 
 import { EXIT_DONE } from '../platform/trouble.ts'
 import { boardFolders, loadBoard, thisMachine } from '../service/board.ts'

@@ -2,7 +2,7 @@
 
 import { toHex } from '../base/hex.ts'
 import { formatTarget } from '../gateway/target.ts'
-import { EXIT_DONE, EXIT_TROUBLE, EXIT_USAGE } from '../platform/trouble.ts'
+import { EXIT_DONE, EXIT_TROUBLE, EXIT_USAGE, Trouble } from '../platform/trouble.ts'
 import { addressText } from '../platform/udp.ts'
 import { boardFolders, loadBoards, mismatch, thisMachine } from '../service/board.ts'
 import { extentOf, listenText } from '../service/config-check.ts'
@@ -10,7 +10,8 @@ import { extensionOf, lookAtWorld, type World } from '../service/config-world.ts
 import { loadConfig, type Config, type NameConfig } from '../service/config.ts'
 import { isShortage, planOf } from '../service/plan.ts'
 import { formatSize } from '../service/quantities.ts'
-import { Refused } from '../service/refused.ts'
+import { Refused, type Fault } from '../service/refused.ts'
+import { checkRoutesFile } from '../service/routes-check.ts'
 import { serviceText } from '../service/spec.ts'
 import { inColumns } from '../service/table-text.ts'
 import type { Run } from './command.ts'
@@ -23,6 +24,8 @@ export const run: Run = async (args) => {
 	let config: Config
 	try {
 		config = await loadConfig(file, { boards, board: args.text('board') })
+		const faults = routesOf(config)
+		if (faults.length > 0) throw new Refused(faults)
 	} catch (error) {
 		if (!(error instanceof Refused) || !json) throw error
 		const [first] = error.faults
@@ -36,6 +39,16 @@ export const run: Run = async (args) => {
 	if (json) printJson(jsonOf(file, config, { ...world, notes }))
 	else printLine(textOf(file, config, { ...world, notes }))
 	return world.trouble.length > 0 ? EXIT_TROUBLE : EXIT_DONE
+}
+
+/** A file that is not there is one of the world's troubles. */
+function routesOf(config: Config): Fault[] {
+	try {
+		return checkRoutesFile(config)
+	} catch (error) {
+		if (error instanceof Trouble) return []
+		throw error
+	}
 }
 
 function textOf(file: string, config: Config, world: World): string {

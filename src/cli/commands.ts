@@ -90,7 +90,8 @@ export const COMMANDS: readonly Command[] = [
 			{ name: 'board', value: 'NAME', summary: 'this board profile instead of the file\'s' },
 			BOARDS_OPTION,
 			{ name: 'wan', value: 'IFACE', summary: 'the interface to the Internet' },
-			{ name: 'lan', value: 'IFACE', summary: 'the interface to the servers; the same when absent' },
+			{ name: 'lan', value: 'IFACE',
+				summary: 'the interface to the servers; the same when absent' },
 			{ name: 'address', value: 'IP',
 				summary: 'the public address; that of the wan interface when absent' },
 			{ name: 'port', value: 'N', many: true, summary: 'a public UDP port, 4000 when absent' },
@@ -111,7 +112,7 @@ export const COMMANDS: readonly Command[] = [
 		],
 		examples: [
 			'curvegate gateway --wan eth0 --lan eth1 --routes /etc/curvegate/routes',
-			'curvegate gateway --wan eth0 --route 000102030405060708090a0b0c0d0e0f=192.168.1.20',
+			'curvegate gateway --wan eth0 --routes /etc/curvegate/routes --dry-run',
 		],
 		load: () => import('./gateway.ts'),
 	},

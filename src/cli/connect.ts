@@ -1,11 +1,13 @@
 // curvegate connect: a server's stream on stdin and stdout, for a program, or for TCP clients.
 
 import { spawn, type ChildProcess } from 'node:child_process'
+import { fstatSync } from 'node:fs'
 import net from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import { assert } from '../base/assert.ts'
 import { toHex } from '../base/hex.ts'
 import { CLIENT_CONNECTIONS_MAX } from '../limits.ts'
+import { FileSource } from '../platform/file-source.ts'
 import {
 	EXIT_DONE, EXIT_TROUBLE, Trouble, causeOf, troubleOf,
 } from '../platform/trouble.ts'
@@ -35,15 +37,33 @@ export const run: Run = async (args: Arguments) => {
 /** As a ProxyCommand of ssh. Bytes that wait on stdin travel in the first packet. */
 async function joinStdio(client: Client, address: Address): Promise<number> {
 	const connection = await client.open(() => {})
-	const { stdin, stdout } = process
+	const { stdout } = process
+	const close = fstatSync(0).isFile() ? joinFile(connection, stdout) : joinStdin(connection, stdout)
+	giveUpOnSignals(connection)
+	await connection.over
+	close()
+	return settle(connection, address)
+}
+
+function joinStdin(connection: ClientConnection, stdout: Writable): () => void {
+	const { stdin } = process
 	const pump = connection.join(stdin, stdout)
 	feed(stdin, pump)
 	stdout.on('error', () => pump.deaf())
-	giveUpOnSignals(connection)
-	await connection.over
 	// Nobody waits for what might still be typed.
-	stdin.destroy()
-	return settle(connection, address)
+	return () => stdin.destroy()
+}
+
+function joinFile(connection: ClientConnection, stdout: Writable): () => void {
+	const source = new FileSource(0, {
+		take: (p, n) => pump.take(p, n, false),
+		end: () => pump.finish('success'),
+		failed: () => pump.finish('failure'),
+	})
+	const pump = connection.join(source, stdout)
+	stdout.on('error', () => pump.deaf())
+	source.resume()
+	return () => source.close()
 }
 
 /** PROG has the connection on descriptors 6 and 7, as with NaCl's tools; its exit code is ours. */
@@ -112,6 +132,7 @@ function feed(source: Readable, pump: Pump): void {
 	})
 	source.once('end', () => pump.finish('success'))
 	source.on('error', () => pump.finish('failure'))
+	source.resume()
 }
 
 function giveUpOnSignals(connection: ClientConnection): void {

@@ -8,7 +8,7 @@ import type { Slot } from '../base/slots.ts'
 import { NEVER, type Nanos } from '../base/time.ts'
 import type { Box } from '../crypto/box.ts'
 import { ClientHandshake, type ClientIdentity } from '../handshake/client.ts'
-import { COOKIE_AGE, TIME_WAIT } from '../limits.ts'
+import { ALERT, COOKIE_AGE, TIME_WAIT } from '../limits.ts'
 import type { MessageLayer } from '../message/layer.ts'
 import { classifyToClient } from '../wire/classify.ts'
 import { makeDropCounts, type Drop } from '../wire/drop.ts'
@@ -70,7 +70,7 @@ export class ClientEndpoint {
 		this.hosts = o.hosts
 		this.layer = o.layer
 		this.#giveUpAt = o.now + o.connectTimeout
-		this.#liveness = new Liveness(o.liveness, o.now)
+		this.#liveness = new Liveness(o.liveness, ALERT, o.now)
 		this.#helloAt = o.hosts.map(() => NEVER)
 		this.#handshake = new ClientHandshake(o.box, o.random, o.identity)
 		this.#state = this.#begin(o.now)

@@ -56,7 +56,7 @@ export class Connection {
 		this.openedAt = o.now
 		this.#turn = o.identity.handshake.keys.turn
 		this.#session = o.proof.session
-		this.#liveness = new Liveness(o.name.liveness, o.now)
+		this.#liveness = new Liveness(o.name.liveness, NEVER, o.now)
 		this.layer.receive(o.slot.bytes, INITIATE_MESSAGE, o.slot.length - INITIATE_MESSAGE, o.now)
 	}
 

@@ -12,9 +12,9 @@ import { SECOND, type Nanos } from '../base/time.ts'
 import { HELLO_QUEUE_MAX } from '../limits.ts'
 import { CLIENT_SHORT_TERM_KEY, HELLO_BYTES } from '../wire/packets.ts'
 
-/** Hellos of one queue, and queues of one lane. */
-const DEPTH = 4
-const QUEUES = HELLO_QUEUE_MAX / DEPTH
+/** Classes of source prefixes. */
+const QUEUES = 64
+const NONE = -1
 
 export class HelloQueue {
 	readonly #first = new Lane()
@@ -38,15 +38,17 @@ export class HelloQueue {
 	push(slot: Slot, now: Nanos): boolean {
 		writeU32(this.#prefix, 0, slot.address >>> 8)
 		const queue = (this.#hash(this.#prefix, 0, 1) >>> 0) % QUEUES
-		if (this.#missed === undefined && this.#first.push(slot, queue)) return true
+		if (!this.#first.full && this.#missed === undefined) return this.#first.push(slot, queue)
 		this.#missed ??= new Missed(now)
 		const mark = this.#hash(slot.bytes, CLIENT_SHORT_TERM_KEY, 8)
 		if (this.#missed.has(mark, now) && this.#again.push(slot, queue)) return true
-		if (this.#first.push(slot, queue)) return true
+		if (!this.#first.full) return this.#first.push(slot, queue)
+		// Whether it gets in or not: in this crowd it may be lost before it is answered.
 		this.#missed.add(mark)
 		// A newcomer has an even chance against whoever waits.
-		const victim = randomBelow(this.#random, 2 * DEPTH)
-		if (victim < DEPTH) this.#first.replace(slot, queue, victim)
+		if (!this.#first.push(slot, queue) && randomBelow(this.#random, 2) === 0) {
+			this.#first.replace(slot, queue)
+		}
 		return false
 	}
 
@@ -60,50 +62,82 @@ export class HelloQueue {
 	}
 }
 
-/** Short queues, one for each class of source prefixes, served in turn. */
+/** One queue for each class of source prefixes, all in one memory, served in turn. */
 class Lane {
 	size = 0
 	readonly #slots: Slot[] = []
-	/** Per queue: where its oldest stands, and how many wait. */
-	readonly #head = new Uint8Array(QUEUES)
-	readonly #count = new Uint8Array(QUEUES)
+	/** The slot behind each in its queue, or in the list of free ones; NONE ends it. */
+	readonly #next = new Int16Array(HELLO_QUEUE_MAX)
+	readonly #first = new Int16Array(QUEUES).fill(NONE)
+	readonly #last = new Int16Array(QUEUES).fill(NONE)
+	readonly #count = new Int16Array(QUEUES)
+	#free = 0
 	#turn = 0
 
 	constructor() {
 		const block = new Uint8Array(HELLO_QUEUE_MAX * HELLO_BYTES)
-		for (let at = 0; at < block.length; at += HELLO_BYTES) {
-			this.#slots.push(makeSlot(block.subarray(at, at + HELLO_BYTES)))
+		for (let i = 0; i < HELLO_QUEUE_MAX; i++) {
+			this.#slots.push(makeSlot(block.subarray(i * HELLO_BYTES, (i + 1) * HELLO_BYTES)))
+			this.#next[i] = i + 1 < HELLO_QUEUE_MAX ? i + 1 : NONE
 		}
 	}
 
+	get full(): boolean {
+		return this.#free === NONE
+	}
+
+	/** False: no room, and this queue is among the longest. Else the longest one pays. */
 	push(slot: Slot, queue: number): boolean {
-		if (this.#count[queue] === DEPTH) return false
-		this.replace(slot, queue, this.#count[queue]!++)
+		if (this.#free === NONE) {
+			let longest = queue
+			for (let i = 0; i < QUEUES; i++) if (this.#count[i]! > this.#count[longest]!) longest = i
+			if (longest === queue) return false
+			this.#take(longest)
+		}
+		const i = this.#free
+		this.#free = this.#next[i]!
+		this.#next[i] = NONE
+		if (this.#last[queue] === NONE) this.#first[queue] = i
+		else this.#next[this.#last[queue]!] = i
+		this.#last[queue] = i
+		this.#count[queue]!++
 		this.size++
+		copySlot(this.#slots[i]!, slot)
 		return true
 	}
 
-	/** Puts slot in the place of the nth that waits. */
-	replace(slot: Slot, queue: number, nth: number): void {
-		const place = this.#slots[queue * DEPTH + (this.#head[queue]! + nth) % DEPTH]!
-		copy(place.bytes, 0, slot.bytes, 0, HELLO_BYTES)
-		place.length = HELLO_BYTES
-		place.address = slot.address
-		place.port = slot.port
-		place.local = slot.local
+	/** Puts slot in the place of the oldest that waits in its queue, if one does. */
+	replace(slot: Slot, queue: number): void {
+		const i = this.#first[queue]!
+		if (i !== NONE) copySlot(this.#slots[i]!, slot)
 	}
 
 	shift(): Slot | undefined {
 		if (this.size === 0) return undefined
 		do this.#turn = (this.#turn + 1) % QUEUES
 		while (this.#count[this.#turn] === 0)
-		const queue = this.#turn
-		const slot = this.#slots[queue * DEPTH + this.#head[queue]!]
-		this.#head[queue] = (this.#head[queue]! + 1) % DEPTH
+		return this.#take(this.#turn)
+	}
+
+	/** The oldest of a queue; its slot is free, and as it was until the next push. */
+	#take(queue: number): Slot {
+		const i = this.#first[queue]!
+		this.#first[queue] = this.#next[i]!
+		if (this.#first[queue] === NONE) this.#last[queue] = NONE
 		this.#count[queue]!--
 		this.size--
-		return slot
+		this.#next[i] = this.#free
+		this.#free = i
+		return this.#slots[i]!
 	}
+}
+
+function copySlot(to: Slot, from: Slot): void {
+	copy(to.bytes, 0, from.bytes, 0, HELLO_BYTES)
+	to.length = HELLO_BYTES
+	to.address = from.address
+	to.port = from.port
+	to.local = from.local
 }
 
 /** A Bloom filter in two generations: false alarms cost little, memory and work are fixed. */

@@ -16,14 +16,19 @@ const PINGS_PER_KEEPALIVE = 4
 
 export class Liveness {
 	readonly #limits: LivenessLimits
+	readonly #alert: Nanos
 	/** When the last verified packet came, and when stream bytes last moved. */
 	#heardAt: Nanos
 	#movedAt: Nanos
 	#pingAt: Nanos
+	/** Asked since then. */
+	#pings = 0
 	#movedBytes = 0
 
-	constructor(limits: LivenessLimits, now: Nanos) {
+	/** alert: silence right after stream bytes is asked about so soon; NEVER: like any other. */
+	constructor(limits: LivenessLimits, alert: Nanos, now: Nanos) {
 		this.#limits = limits
+		this.#alert = alert
 		this.#heardAt = now
 		this.#movedAt = now
 		this.#pingAt = now + limits.keepalive
@@ -31,12 +36,13 @@ export class Liveness {
 
 	/** A verified packet came. movedBytes: what the layer has moved so far. */
 	heard(movedBytes: number, now: Nanos): void {
+		const moved = movedBytes !== this.#movedBytes
 		this.#heardAt = now
-		this.#pingAt = now + this.#limits.keepalive
-		if (movedBytes !== this.#movedBytes) {
-			this.#movedBytes = movedBytes
-			this.#movedAt = now
-		}
+		this.#pings = 0
+		this.#pingAt = now + Math.min(this.#limits.keepalive, moved ? this.#alert : NEVER)
+		if (!moved) return
+		this.#movedBytes = movedBytes
+		this.#movedAt = now
 	}
 
 	wakeAt(): Nanos {
@@ -48,8 +54,8 @@ export class Liveness {
 		if (now >= this.#heardAt + this.#limits.deadPeer) return 'lost'
 		if (now >= this.#movedAt + this.#limits.idle) return 'idle'
 		if (now < this.#pingAt) return undefined
-		const { keepalive } = this.#limits
-		this.#pingAt = keepalive === NEVER ? NEVER : now + keepalive / PINGS_PER_KEEPALIVE
+		const calm = this.#limits.keepalive / PINGS_PER_KEEPALIVE
+		this.#pingAt = now + Math.min(calm, this.#alert * 2 ** ++this.#pings)
 		return 'ping'
 	}
 }

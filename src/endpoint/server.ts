@@ -125,11 +125,12 @@ export class ServerEndpoint {
 	/** The next connection that has changed: opened, readable, writable, over. */
 	event(now: Nanos): Connection | undefined {
 		this.#release(now)
-		const row = this.#changed.shift()
-		if (row < 0) return undefined
-		const connection = this.#rows[row]
-		if (connection?.state === 'closed') this.#leaving = connection
-		return connection
+		for (let row = this.#changed.shift(); row >= 0; row = this.#changed.shift()) {
+			const connection = this.#rows[row]
+			if (connection?.state === 'closed') this.#leaving = connection
+			if (connection !== undefined) return connection
+		}
+		return undefined
 	}
 
 	/** The service of this connection has read, written, ended or closed. */

@@ -174,12 +174,12 @@ export class Acknowledge {
 		const runs = this.#runs
 		const chosen = this.#chosen
 		let count = 0
-		// Blocks whose IDs are still to be named must not be acknowledged before: see took.
-		const allNamed = this.#idCount === 0
-		if (runs !== undefined && chosen !== undefined && this.#receiver.early.count > 0) {
-			if (allNamed && this.#newRuns > 0) count = this.#choose(runs, chosen, count, 1, end)
-			if (allNamed) count = this.#choose(runs, chosen, count, 0, end)
-		} else if (this.#newRuns > 0) {
+		// To a stranger no block is acknowledged whose ID is still to be named: see took.
+		const maySay = this.ours || this.#idCount === 0
+		if (runs !== undefined && chosen !== undefined && maySay && this.#receiver.early.count > 0) {
+			if (this.#newRuns > 0) count = this.#choose(runs, chosen, count, 1, end)
+			count = this.#choose(runs, chosen, count, 0, end)
+		} else if (this.#newRuns > 0 && maySay) {
 			this.#unsaidRuns!.fill(0)
 			this.#newRuns = 0
 		}

@@ -6,10 +6,12 @@ import type { PiecePool } from '../base/pieces.ts'
 import type { Random } from '../base/random.ts'
 import { MILLISECOND, NEVER, type Nanos } from '../base/time.ts'
 import { Acknowledge } from './acknowledge.ts'
+import { BothWays } from './both-ways.ts'
 import type { ControllerFactory } from './congestion/controller.ts'
 import {
-	ACKNOWLEDGMENT_BYTES, BLOCK_MAX, FAILURE, INITIATE_BLOCK_MAX, MESSAGE_ACK_ID, MESSAGE_FLAGS, MESSAGE_HEAD_BYTES,
-	MESSAGE_ID, readGap, readHint, readLength, readPosition, readRange1End, SUCCESS, writeBlockHead,
+	ACKNOWLEDGMENT_BYTES, BLOCK_MAX, FAILURE, INITIATE_BLOCK_MAX, MESSAGE_ACK_ID,
+	MESSAGE_FLAGS, MESSAGE_HEAD_BYTES, MESSAGE_ID, readGap, readHint, readLength,
+	readPosition, readRange1End, SUCCESS, writeBlockHead,
 } from './format.ts'
 import type { MessageLayer } from './layer.ts'
 import { MESSAGE_MAX } from '../wire/packets.ts'
@@ -46,6 +48,7 @@ export class Messenger implements MessageLayer {
 	readonly #sender: Sender
 	readonly #receiver: Receiver
 	readonly #acknowledge: Acknowledge
+	readonly #bothWays = new BothWays()
 	/** The last message in either direction, and how often we nudged since the peer's last block. */
 	#lastAt: Nanos
 	#nudges = NUDGES
@@ -223,11 +226,14 @@ export class Messenger implements MessageLayer {
 	}
 
 	wakeAt(): Nanos {
-		return Math.min(this.#sender.wakeAt(), this.#acknowledge.dueAt, this.#nudgeAt())
+		return Math.min(
+			this.#sender.wakeAt(), this.#acknowledge.dueAt, this.#nudgeAt(), this.#bothWays.wakeAt())
 	}
 
 	wake(now: Nanos): void {
 		this.#sender.wake(now)
+		this.#bothWays.wake(now)
+		this.#sender.furthest = this.#bothWays.limit
 		if (now < this.#nudgeAt()) return
 		this.#nudges++
 		this.#lastAt = now
@@ -273,6 +279,13 @@ export class Messenger implements MessageLayer {
 		if (verdict === REFUSED) this.blocksRefused++
 		const stop = position + d + (flags !== 0 ? 1 : 0)
 		this.#acknowledge.took(id, verdict, position, stop, flags !== 0, now)
+		if (!this.peerIsOurs) this.#restrain(d, now)
+	}
+
+	#restrain(d: number, now: Nanos): void {
+		if (this.#receiver.complete) this.#bothWays.end()
+		else this.#bothWays.took(d, this.#receiver.received, this.#sender.sent, now)
+		this.#sender.furthest = this.#bothWays.limit
 	}
 
 	/** A reference sender may have fallen asleep over something that we lack, or cannot know of. */

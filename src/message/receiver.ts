@@ -130,9 +130,10 @@ export class Receiver {
 			return EARLY
 		}
 		const known = this.received - position
-		const kept = this.#discarding ? d - known : this.#ring.store(this.received, p, at + known, d - known)
+		const fresh = d - known
+		const kept = this.#discarding ? fresh : this.#ring.store(this.received, p, at + known, fresh)
 		this.received += kept
-		if (kept < d - known) return REFUSED
+		if (kept < fresh) return REFUSED
 		const before = this.early.count
 		if (before > 0) this.received = this.early.join(this.received)
 		this.boundary = this.received

@@ -44,6 +44,8 @@ export class Sender {
 	 * Positions below may be sent; our own peers say so, for others it follows what is acknowledged.
 	 */
 	#limit = REFERENCE_WINDOW
+	/** Position beyond which the messenger wants no new data sent. */
+	furthest = Infinity
 	#ours = false
 	/** When transmit has something to do: 0 when it must look, NEVER when only input helps. */
 	#resumeAt: Nanos = 0
@@ -65,6 +67,11 @@ export class Sender {
 		this.#pacer = new Pacer(control)
 		this.#pacer.burstMax = REFERENCE_BURST
 		this.flight = new Flight(records, control)
+	}
+
+	/** Position that new blocks have reached. */
+	get sent(): number {
+		return this.#next
 	}
 
 	/** Bytes that write would take now. */
@@ -226,7 +233,8 @@ export class Sender {
 
 	/** Bytes of the next new block: 0 for a mere end marker, -1 when there is no block to send. */
 	#cut(room: number): number {
-		const left = this.#written - this.#next
+		const left = Math.min(this.#written, this.furthest) - this.#next
+		if (left <= 0 && this.#next < this.#written) return -1
 		if (left === 0) return this.#end !== 0 && !this.#endSent ? 0 : -1
 		if (!this.#ours && this.flight.blocks.sentCount >= REFERENCE_BLOCKS) return -1
 		const wanted = Math.min(left, this.blockMax, this.#ring.stretch(this.#next))

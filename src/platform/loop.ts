@@ -29,8 +29,8 @@ export interface LoopOptions {
 	unreachable?(address: number, port: number, now: Nanos): void
 	/**
 	 * A wake that is nearer than this is awaited by spinning through setImmediate, while there is
-	 * traffic: timers of the event loop are late by up to two milliseconds, a Udp's own wakeAfter by
-	 * some 50 µs. 0: never.
+	 * traffic: timers of the event loop are late by up to two milliseconds. 0: never. A Udp with a
+	 * wakeAfter of its own spins for SPIN_EXACT at most.
 	 */
 	readonly spinNanos: Nanos
 	/** For the slots. */
@@ -41,6 +41,8 @@ export interface LoopOptions {
 const SEND_BATCHES = 4
 /** Timers longer than this are cut: an early wake is harmless. */
 const TIMER_MAX: Nanos = 60_000 * MILLISECOND
+/** A wakeAfter costs as much as spinning for so long. */
+const SPIN_EXACT: Nanos = 20_000
 /** For waits longer than this a millisecond is exact enough. */
 const TIMER_EXACT: Nanos = 10 * MILLISECOND
 
@@ -66,6 +68,8 @@ export class Loop {
 	#timerAt: Nanos = NEVER
 	/** When a datagram last went in or out: spinning is for traffic, not for idle connections. */
 	#trafficAt: Nanos = -NEVER
+	/** The socket's wakeAfter works. */
+	#exact = false
 	readonly #immediate = (): void => {
 		this.#scheduled = false
 		this.#turn()
@@ -97,6 +101,7 @@ export class Loop {
 				this.poke()
 			},
 		})
+		this.#exact = this.#udp.wakeAfter(MILLISECOND)
 		this.poke()
 	}
 
@@ -165,7 +170,8 @@ export class Loop {
 		const blocked = this.#outFrom < this.#outTo
 		const wakeAt = blocked ? now + MILLISECOND : this.#machine.wakeAt()
 		const delay = wakeAt - now
-		const spin = this.#options.spinNanos
+		const { spinNanos } = this.#options
+		const spin = this.#exact ? Math.min(spinNanos, SPIN_EXACT) : spinNanos
 		if (delay <= 0 || (delay < spin && now - this.#trafficAt < MILLISECOND)) {
 			this.spins++
 			this.poke()

@@ -1,5 +1,5 @@
-// What a board comes to, for people and for programs: every value with the file and line that said it
-// and the comment that stands there as its reason, and the memory that follows.
+// What a board comes to, for people and for programs: every value with the file and line that said
+// it and the comment that stands there as its reason, and the memory that follows.
 
 import type { TomlTable, TomlValue } from 'smol-toml'
 import { ramOf, type Board, type Machine } from './board.ts'
@@ -99,7 +99,11 @@ function shorten(value: string): string {
 function memoryText(board: Board, machine: Machine): string[] {
 	const plan = planOf(board.limits, ONE_SERVER)
 	if (isShortage(plan)) return ['memory: the limits do not fit into limits.memory']
-	return ['memory of one server with these limits:', ...planText(plan), ...shareText(board, plan, machine)]
+	return [
+		'memory of one server with these limits:',
+		...planText(plan),
+		shareText(board, plan, machine),
+	]
 }
 
 /** The budget as a sum. */
@@ -116,12 +120,13 @@ export function planText(plan: Plan): string[] {
 	return inColumns(rows.map(([size, ...rest]) => [size!.padStart(width), ...rest]), '  ')
 }
 
-function shareText(board: Board, plan: Plan, machine: Machine): string[] {
+function shareText(board: Board, plan: Plan, machine: Machine): string {
 	const share = board.profile.limits['ram-share']
 	const ram = ramOf(board, machine)
 	const need = plan.totalBytes + plan.outsideBytes
 	const verdict = need <= share * ram ? 'fits' : 'does not fit'
-	return [`  ${verdict} into ${formatSize(Math.floor(share * ram))}: ${share} of ${formatSize(ram)}`]
+	const room = formatSize(Math.floor(share * ram))
+	return `  ${verdict} into ${room}: ${share} of ${formatSize(ram)}`
 }
 
 export async function boardJson(board: Board, machine: Machine): Promise<object> {

@@ -1,5 +1,5 @@
-// A board profile as it is written in boards/NAME.toml, once its parents are merged into it. Data for
-// the program, for the image builder and for people; spec: product.md 7, firmware.md
+// A board profile as it is written in boards/NAME.toml, once its parents are merged into it. Data
+// for the program, for the image builder and for people; spec: product.md 7, firmware.md
 
 import * as v from 'valibot'
 import {

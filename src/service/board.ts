@@ -1,5 +1,6 @@
-// Board profiles: finds them, merges them with what they inherit, and knows of every value which file
-// said it. A profile is data: a new board is a new file in one of the folders. spec: product.md 7
+// Board profiles: finds them, merges them with what they inherit, and knows of every value which
+// file said it. A profile is data: a new board is a new file in one of the folders. spec:
+// product.md 7
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'

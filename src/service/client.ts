@@ -166,6 +166,8 @@ export class ClientConnection {
 	readonly #o: ConnectionOptions
 	readonly #loop: Loop
 	readonly #pump: Pump
+	/** Where the server's stream goes; destroyed when that ended as a failure. */
+	#sink: Writable | undefined
 	#isOver = false
 	#fault: string | undefined
 	#settled = false
@@ -195,7 +197,7 @@ export class ClientConnection {
 			stream: messenger,
 			clock: platform.clock,
 			touch: (now) => this.#touch(now),
-			peerFailed: () => this.#pump.deaf(),
+			peerFailed: () => this.#sink?.destroy(),
 		})
 		this.#loop.start()
 	}
@@ -207,6 +209,7 @@ export class ClientConnection {
 
 	/** Joins it to a program. */
 	join(source: Source, sink: Writable): Pump {
+		this.#sink = sink
 		this.#pump.open(source, sink)
 		const now = this.#o.platform.clock()
 		this.#pump.advance(now)
@@ -284,17 +287,18 @@ export class ClientConnection {
 	}
 }
 
+const FAILED = 'the server ended its stream as a failure'
+
 function faultOf(
 	ending: Ending | undefined, theirEnd: 'open' | 'success' | 'failure',
 ): string | undefined {
 	switch (ending) {
-		case 'done': return theirEnd === 'failure' ? 'the server ended its stream as a failure' : undefined
+		case 'done': return theirEnd === 'failure' ? FAILED : undefined
 		case 'timeout': return 'no answer'
 		case 'lost': return 'the server is silent: connection lost'
 		case 'refused': return 'the key in the address is no key that anybody can have'
 		case 'idle':
 		case 'aborted':
-		case undefined: return theirEnd === 'failure' ? 'the server ended its stream as a failure'
-			: 'the connection was given up here'
+		case undefined: return theirEnd === 'failure' ? FAILED : 'the connection was given up here'
 	}
 }

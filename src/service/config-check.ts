@@ -6,8 +6,6 @@ import { NEVER } from '../base/time.ts'
 import { Forbidden, formatTarget } from '../gateway/target.ts'
 import { NAMES_MAX, SERVERS_MAX } from '../limits.ts'
 import { addressText } from '../platform/udp.ts'
-import { SERVER_NAME_BYTES } from '../wire/packets.ts'
-import { writeServerName } from '../wire/server-name.ts'
 import { ramOf, type Machine } from './board.ts'
 import type { Config, ServerConfig } from './config.ts'
 import type { RawConfig, RawGateway } from './config-schema.ts'
@@ -54,7 +52,8 @@ function checkServers(raw: RawConfig, config: Config): Complaint[] {
 	})
 	const { servers } = config
 	if (raw.server !== undefined && servers.length === 0) {
-		complaints.push({ path: ['server'], on: 'key', message: 'an empty list of servers: add [[server]]' })
+		const message = 'an empty list of servers: add [[server]]'
+		complaints.push({ path: ['server'], on: 'key', message })
 	}
 	return complaints
 }
@@ -62,10 +61,8 @@ function checkServers(raw: RawConfig, config: Config): Complaint[] {
 /** Names are compared as on the wire: empty labels vanish. */
 function checkNames(server: ServerConfig, i: number): Complaint[] {
 	const first = new Map<string, number>()
-	const wire = new Uint8Array(SERVER_NAME_BYTES)
 	return server.names.flatMap(({ name }, j) => {
-		writeServerName(wire, 0, new TextEncoder().encode(name))
-		const key = toHex(wire)
+		const key = name.split('.').filter((label) => label !== '').join('.')
 		const before = first.get(key)
 		first.set(key, before ?? j)
 		if (before === undefined) return []
@@ -112,8 +109,8 @@ function twins(
 	return {
 		path: given ? ['server', i, 'extension'] : ['server', i],
 		on: given ? 'value' : 'key',
-		message: `extension: the server in {other} has ${what} on ${where} as well, and nothing else tells `
-			+ 'them apart: give each its own extension, or another port',
+		message: `extension: the server in {other} has ${what} on ${where} as well, and nothing else `
+			+ 'tells them apart: give each its own extension, or another port',
 		other: ['server', before],
 	}
 }
@@ -147,13 +144,14 @@ function checkConsole(raw: RawConfig, config: Config): Complaint[] {
 		}
 		first ??= path
 		if (name.clients === undefined) {
-			complaints.push({ path, on: 'value', message: 'service: the console manages this machine, so it '
-				+ 'needs clients = ["…"], the public keys that may (curvegate pubkey DIR prints one)' })
+			complaints.push({ path, on: 'value', message: 'service: the console manages this machine, '
+				+ 'so it needs clients = ["…"]: the public keys that may (curvegate pubkey DIR prints '
+				+ 'one)' })
 		}
 	}))
 	if (raw.console !== undefined && config.console?.device === '') {
-		complaints.push({ path: ['console'], on: 'key', message: 'device is missing in [console]: board '
-			+ `'${config.board.name}' has none of its own; as device = "/dev/ttyAMA0"` })
+		complaints.push({ path: ['console'], on: 'key', message: 'device is missing in [console]: '
+			+ `board '${config.board.name}' has none of its own; as device = "/dev/ttyAMA0"` })
 	}
 	return complaints
 }
@@ -168,8 +166,13 @@ function checkGateway(raw: RawGateway, config: Config): Complaint[] {
 			message: 'ports: an empty list: as ports = [4000]' })
 	}
 	if (gateway.address === undefined && gateway.wan === undefined) {
-		complaints.push({ path: ['gateway'], on: 'key', message: 'wan or address is missing in [gateway]: '
-			+ `board '${config.board.name}' names no interface; as wan = "eth0"` })
+		complaints.push({ path: ['gateway'], on: 'key', message: 'wan or address is missing in '
+			+ `[gateway]: board '${config.board.name}' names no interface; as wan = "eth0"` })
+	}
+	const { routes } = config.limits
+	if (gateway.route.length > routes) {
+		complaints.push({ path: ['gateway', 'route', routes], on: 'key', message: `more than ${routes} `
+			+ 'routes: raise [limits] routes; many belong into a file, [gateway] routes = "FILE"' })
 	}
 	complaints.push(...checkRoutes(config, forbidden))
 	const { encoded } = gateway
@@ -262,7 +265,8 @@ function checkMemory(raw: RawConfig, config: Config, machine: Machine): Complain
 	const ram = ramOf(config.board, machine)
 	const need = plan.totalBytes + plan.outsideBytes
 	if (need <= share * ram) return []
-	return [{ path, on: 'value', message: `${key}: ${formatSize(config.limits.memory)} and what comes `
-		+ `on top (${formatSize(plan.outsideBytes)}) are more than ${share} of the ${formatSize(ram)} `
-		+ `that board '${name}' has: ${formatSize(Math.floor(share * ram))}` }]
+	const text = `${formatSize(config.limits.memory)} and what comes on top `
+		+ `(${formatSize(plan.outsideBytes)}) are more than ${share} of the ${formatSize(ram)} that `
+		+ `board '${name}' has: ${formatSize(Math.floor(share * ram))}`
+	return [{ path, on: 'value', message: `${key}: ${text}` }]
 }

@@ -1,5 +1,5 @@
-// Writes changes into the configuration file: only what validates, and so that a power cut leaves the
-// old file or the new one, whole. spec: product.md 6
+// Writes changes into the configuration file: only what validates, and so that a power cut leaves
+// the old file or the new one, whole. spec: product.md 6
 
 import { realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'

@@ -69,7 +69,9 @@ const serverName = text('a server\'s name, as "ssh.home.example"', (given): stri
 	return new Wrong(`expected ${fault.expected}`, before)
 })
 
-const clientKey = text('a client\'s public key of 64 hexadecimal digits', (given): string | Wrong => {
+const CLIENT_KEY = 'a client\'s public key of 64 hexadecimal digits'
+
+const clientKey = text(CLIENT_KEY, (given): string | Wrong => {
 	const key = hex(given, 32)
 	return key instanceof Wrong ? key : toHex(key)
 })
@@ -179,7 +181,7 @@ const gateway = tables.table('[gateway]', {
 	'encoded': optional(encoded),
 })
 
-/** The same keys in [limits] of a configuration, any of them, and of a board profile, all of them. */
+/** [limits] of a configuration, which has any of these, and of a board profile, which has all. */
 export const limitEntries = {
 	'connections': whole(1, CONNECTIONS_LIMIT),
 	'memory': size,

@@ -1,5 +1,5 @@
-// Whether this machine has what a configuration names: key directories, interfaces, users, programs.
-// None of it is a fault of the file: it may be checked here and run elsewhere.
+// Whether this machine has what a configuration names: key directories, interfaces, users,
+// programs. None of it is a fault of the file: it may be checked here and run elsewhere.
 
 import { existsSync, statSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
@@ -91,7 +91,8 @@ function lookAtGateway(gateway: GatewayConfig): string[] {
 	}
 	const { sealKeys } = encoded ?? {}
 	if (sealKeys !== undefined && !existsSync(sealKeys)) {
-		trouble.push(`unable to read ${sealKeys}: no such folder; curvegate seal new ${sealKeys} makes it`)
+		trouble.push(`unable to read ${sealKeys}: no such folder; `
+			+ `cure: curvegate seal new ${sealKeys}`)
 	}
 	const own = Object.values(interfaces).flatMap((list) => list ?? [])
 		.flatMap(({ address, family }) => family === 'IPv4' ? addressOf(address) ?? [] : [])
@@ -124,8 +125,8 @@ function ownRoutesOf(config: Config, extension: string, notes: string[]): string
 		const { listen } = server
 		if (server.extension !== 'any') return [`${extensionOf(server, extension)} :${listen.port}`]
 		if (gateway.encoded === undefined) {
-			notes.push(`the server with extension "any" on the gateway's port ${listen.port} is reached by `
-				+ 'no route: it is for sealed extensions, [gateway.encoded]')
+			notes.push(`the server with extension "any" on the gateway's port ${listen.port} is reached `
+				+ 'by no route: it is for sealed extensions, [gateway.encoded]')
 		}
 		return []
 	})

@@ -1,5 +1,5 @@
-// The configuration: from a file's text to what is to run, every value decided. What is wrong is said
-// with its place, all of it at once. spec: product.md 6
+// The configuration: from a file's text to what is to run, every value decided. What is wrong is
+// said with its place, all of it at once. spec: product.md 6
 
 import { dirname, isAbsolute, join } from 'node:path'
 import type { Bytes } from '../base/bytes.ts'
@@ -130,7 +130,8 @@ async function boardOf(toml: TomlFile, raw: RawConfig, options: ConfigOptions): 
 		return await chooseBoard(name, boardFolders(options.boards))
 	} catch (error) {
 		if (!(error instanceof UnknownBoard) || options.board !== undefined) throw error
-		const complaint: Complaint = { path: ['board'], on: 'value', message: `board: ${error.message}` }
+		const message = `board: ${error.message}`
+		const complaint: Complaint = { path: ['board'], on: 'value', message }
 		throw await refuse(toml.file, toml.text, [complaint])
 	}
 }
@@ -181,7 +182,8 @@ interface ServerDefaults {
 	locate(path: string): string
 }
 
-function serverOf(raw: RawServer, { listen, keys, liveness, locate }: ServerDefaults): ServerConfig {
+function serverOf(raw: RawServer, defaults: ServerDefaults): ServerConfig {
+	const { listen, keys, liveness, locate } = defaults
 	return {
 		listen,
 		keys,

@@ -95,6 +95,18 @@ export class ProgramService implements Service {
 			this.#failed('its output is no sequence of messages')
 			this.#leave(false)
 		}
+		if (stream instanceof MessageQueue && this.#pump.paused) this.#retry()
+	}
+
+	/** Messages leave without an answer that would tell of it: we look again. */
+	#retry(): void {
+		setTimeout(() => {
+			if (this.#over || !this.#pump.paused) return
+			const now = this.#context.clock()
+			this.#pump.advance(now)
+			this.#context.touch(now)
+			this.#retry()
+		}, 1)
 	}
 
 	#ended(): void {

@@ -1,5 +1,6 @@
-// From the limits that people write to what is allocated: `memory` is divided among the terms of the
-// budget, and what the fixed ones leave becomes ring pieces. spec: product.md 6, architecture.md 7
+// From the limits that people write to what is allocated: `memory` is divided among the terms of
+// the budget, and what the fixed ones leave becomes ring pieces. spec: product.md 6,
+// architecture.md 7
 
 import type { Nanos } from '../base/time.ts'
 import { BUCKETS, CHANGED_PORTS_MAX, SERVICE_READ_BYTES } from '../limits.ts'
@@ -146,7 +147,7 @@ function isInside(term: Term): boolean {
 function gatewayTerms(limits: Limits, extent: Extent): Term[] {
 	if (extent.gatewayPorts === 0) return []
 	return [
-		{ count: limits.routes, bytes: ROUTE_BYTES, what: 'gateway routes: extension, target, counter' },
+		{ count: limits.routes, bytes: ROUTE_BYTES, what: 'gateway: routes and their counters' },
 		{ count: 2 * BUCKETS, bytes: BUCKET_BYTES, what: 'gateway: rates of sources and of targets' },
 		...extent.gatewayPorts > 1 ? [{
 			count: CHANGED_PORTS_MAX, bytes: CHANGED_PORT_BYTES,

@@ -28,7 +28,7 @@ export function readDuration(text: string, rule: DurationRule): Nanos | Wrong {
 	if (text === 'never') {
 		return rule.never ? NEVER : new Wrong(`expected ${DURATION}; "never" has no meaning here`)
 	}
-	const [, digits, unit] = /^(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)$/.exec(text) ?? []
+	const [, digits, unit] = /^(\d{1,10}(?:\.\d{1,9})?)(ms|s|m|h|d)$/.exec(text) ?? []
 	const nanos = UNITS.find(([name]) => name === unit)?.[1]
 	if (digits === undefined || nanos === undefined) {
 		const cure = /^\d+$/.test(text) ? `: "${text}s" if seconds are meant` : ''

@@ -1,4 +1,5 @@
-// Faults of a file that a person wrote, each with its place: shown with the line, all of them at once.
+// Faults of a file that a person wrote, each with its place: shown with the line, all of them at
+// once.
 
 import { Usage } from '../platform/trouble.ts'
 import type { Places } from './toml-places.ts'
@@ -67,9 +68,20 @@ export async function refuse(
 export async function faultsOf(
 	file: string, text: string, complaints: readonly Complaint[],
 ): Promise<Fault[]> {
+	const places = await placesOf(text)
+	return complaints.map((complaint) => places === undefined
+		? { file, message: complaint.message.replaceAll('{other}', 'another line') }
+		: faultOf(file, text, places, complaint))
+}
+
+/** undefined: the two parsers disagree about this text; what is wrong is said without a place. */
+async function placesOf(text: string): Promise<Places | undefined> {
 	const { Places } = await import('./toml-places.ts')
-	const places = new Places(text)
-	return complaints.map((complaint) => faultOf(file, text, places, complaint))
+	try {
+		return new Places(text)
+	} catch {
+		return undefined
+	}
 }
 
 function faultOf(file: string, text: string, places: Places, complaint: Complaint): Fault {

@@ -8,7 +8,7 @@ import { Identity } from '../endpoint/identity.ts'
 import { OwnExtension } from '../endpoint/own-extension.ts'
 import { ServerEndpoint } from '../endpoint/server.ts'
 import { ServerHandshake } from '../handshake/server.ts'
-import { RACE_DELAY } from '../limits.ts'
+import { PROGRAM_GRACE } from '../limits.ts'
 import { ExtensionSource } from '../platform/extension-source.ts'
 import type { Keys } from '../platform/keydir.ts'
 import { Loop } from '../platform/loop.ts'
@@ -43,7 +43,7 @@ export interface ServerOptions {
 /** A wake that is nearer than this is awaited without a timer, while there is traffic. */
 const SPIN: Nanos = MILLISECOND
 /** What is left to say when streams were cut off gets so long to be said. */
-const LAST_WORDS: Nanos = RACE_DELAY
+const LAST_WORDS: Nanos = 250 * MILLISECOND
 
 export async function startServer(options: ServerOptions): Promise<Server> {
 	for (const { names } of options.servers) for (const { service } of names) checkService(service)
@@ -73,7 +73,8 @@ export class Server {
 	readonly #serving: Serving
 	readonly #identities: Identity[] = []
 	readonly #startedAt: Nanos
-	#state: 'serving' | 'draining' | 'cut' | 'stopped' = 'serving'
+	/** lingering: all has ended well, some peers may not know yet; cut: streams were cut off. */
+	#state: 'serving' | 'draining' | 'lingering' | 'cut' | 'stopped' = 'serving'
 	#timer: NodeJS.Timeout | undefined
 	#full = 0
 	readonly #resolve: () => void
@@ -116,19 +117,19 @@ export class Server {
 	stop(): void {
 		if (this.#state !== 'serving') return
 		this.#state = 'draining'
-		const { log, limits, platform } = this.#options
+		const { log, limits } = this.#options
 		// Who is at one of our names is not for us any more; open connections live on.
 		for (const identity of this.#identities) identity.serve([])
 		log.say('info', 'draining', { open: this.#serving.open })
 		this.#timer = setTimeout(() => this.#cut(), limits.drain / MILLISECOND)
-		this.#settle(platform.clock())
+		this.#settle()
 	}
 
 	/** Ends all at once, open streams as failures. */
 	stopNow(): void {
 		if (this.#state === 'stopped') return
 		if (this.#state !== 'cut') this.#serving.failAll(this.#options.platform.clock())
-		this.#finish(0)
+		this.#finish(LAST_WORDS)
 	}
 
 	#addServers(): void {
@@ -160,7 +161,7 @@ export class Server {
 		this.#serving.drain(now)
 		const { full } = this.endpoint.drops
 		if (full !== this.#full) this.#sayFull(full, now)
-		if (this.#state !== 'serving') this.#settle(now)
+		if (this.#state !== 'serving') this.#settle()
 	}
 
 	#sayFull(full: number, now: Nanos): void {
@@ -170,27 +171,35 @@ export class Server {
 		log.limited('warn', 'full', now, { connections: limits.connections, refused: full })
 	}
 
-	#settle(now: Nanos): void {
-		const done = this.#state === 'draining' ? this.#serving.open === 0 : this.#said(now)
-		if (done) this.#finish(LAST_WORDS)
+	#settle(): void {
+		if (this.#state === 'draining' && this.#serving.open === 0) {
+			if (this.endpoint.size === 0) this.#finish(PROGRAM_GRACE)
+			else this.#lastWords('lingering')
+		} else if (this.#state === 'cut' && this.#allSaid()) {
+			this.#finish(PROGRAM_GRACE)
+		}
 	}
 
 	/** The peers of streams that were cut off have all heard it. */
-	#said(_now: Nanos): boolean {
+	#allSaid(): boolean {
 		for (const { layer } of this.endpoint.connections()) if (!layer.outgoingDone) return false
 		return true
 	}
 
-	#cut(): void {
-		if (this.#state !== 'draining') return
-		this.#state = 'cut'
-		this.#options.log.say('warn', 'drain-over', { open: this.#serving.open })
-		this.#serving.failAll(this.#options.platform.clock())
+	#lastWords(state: 'lingering' | 'cut'): void {
+		this.#state = state
 		clearTimeout(this.#timer)
-		this.#timer = setTimeout(() => this.#finish(0), LAST_WORDS / MILLISECOND)
+		this.#timer = setTimeout(() => this.#finish(PROGRAM_GRACE), LAST_WORDS / MILLISECOND)
 	}
 
-	#finish(graceNanos: Nanos): void {
+	#cut(): void {
+		if (this.#state !== 'draining') return
+		this.#options.log.say('warn', 'drain-over', { open: this.#serving.open })
+		this.#serving.failAll(this.#options.platform.clock())
+		this.#lastWords('cut')
+	}
+
+	#finish(grace: Nanos): void {
 		if (this.#state === 'stopped') return
 		this.#state = 'stopped'
 		clearTimeout(this.#timer)
@@ -201,7 +210,7 @@ export class Server {
 		this.#loop.stop()
 		this.#serving.close(now)
 		this.endpoint.close(now)
-		void this.programs.endAll(graceNanos).then(this.#resolve)
+		void this.programs.endAll(grace).then(this.#resolve)
 	}
 }
 

@@ -98,5 +98,6 @@ function readTcp(text: string, at: number): ServiceSpec | Fault {
 function readUnix(path: string, at: number): ServiceSpec | Fault {
 	if (path === '') return { at, message: 'expected unix:PATH, as in unix:/run/app.sock' }
 	const fits = Buffer.byteLength(path) <= UNIX_PATH_MAX && !path.includes('\0')
-	return fits ? { kind: 'unix', path } : { at, message: `a socket's path has at most ${UNIX_PATH_MAX} bytes, and no NUL` }
+	if (fits) return { kind: 'unix', path }
+	return { at, message: `a socket's path has at most ${UNIX_PATH_MAX} bytes, and no NUL` }
 }

@@ -3,6 +3,7 @@
 // kernel has them, so that a program that does not read slows its own peer and nobody else.
 
 import type { Writable } from 'node:stream'
+import { assert } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
 import type { Nanos } from '../base/time.ts'
 import { SERVICE_READ_BYTES } from '../limits.ts'
@@ -86,6 +87,7 @@ export class Pump {
 	 */
 	take(p: Bytes, n: number, borrowed: boolean): boolean {
 		if (this.#outgoingOver) return true
+		assert(this.#rest === undefined, 'a paused source brings nothing')
 		const now = this.#options.clock()
 		this.takenBytes += n
 		const done = this.#stream.write(p, 0, n, now)
@@ -185,11 +187,9 @@ export class Pump {
 	}
 
 	#finish(now: Nanos): void {
-		const failed = this.#endAs === 'failure'
-		if (this.#rest !== undefined && !failed) return
+		if (this.#rest !== undefined) return
 		this.#outgoingOver = true
-		this.#dropRest()
-		if (failed) this.#stream.fail(now)
+		if (this.#endAs === 'failure') this.#stream.fail(now)
 		else this.#stream.end(now)
 	}
 }

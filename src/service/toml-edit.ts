@@ -21,7 +21,9 @@ export function editToml(text: string, edits: readonly Edit[]): string {
 	for (const edit of edits) {
 		const wanted = applied(parse(edited), edit)
 		edited = editOne(edited, edit)
-		assert(isDeepStrictEqual(parse(edited), wanted), `only ${edit.path.join('.')} was changed`)
+		// A clone, since the reader's tables have a prototype of their own.
+		const now = structuredClone(parse(edited))
+		assert(isDeepStrictEqual(now, wanted), `only ${edit.path.join('.')} was changed`)
 	}
 	return newline === '\n' ? edited : edited.replaceAll('\n', newline)
 }
@@ -163,11 +165,11 @@ function quoted(text: string): string {
 	return JSON.stringify(text).replaceAll('\x7f', '\\u007f')
 }
 
-/** The values as the edit wants them. A list whose last item goes, goes too: [[…]] knows no empty one. */
+/** As the edit wants the values. A list whose last item goes, goes too: [[…]] cannot be empty. */
 function applied(table: TomlTable, { path, value }: Edit): TomlTable {
 	const copy: TomlTable = structuredClone(table)
 	change(copy, path, value)
-	return copy
+	return structuredClone(copy)
 }
 
 function change(holder: TomlTable | TomlValue[], path: Path, value: TomlValue | undefined): void {

@@ -1,5 +1,5 @@
-// Reads a TOML file that a person wrote: bytes, text, values. A file that is no TOML is refused with
-// the place and a cure; what its values mean is for others.
+// Reads a TOML file that a person wrote: bytes, text, values. A file that is no TOML is refused
+// with the place and a cure; what its values mean is for others.
 
 import { readFileSync, statSync } from 'node:fs'
 import { parse, TomlError, type TomlTable, type TomlValue } from 'smol-toml'
@@ -39,7 +39,8 @@ function readText(file: string, what: string): string {
 		new TextDecoder('utf-8', { fatal: true }).decode(bytes)
 		return text
 	} catch {
-		throw refusedAt(file, text, text.indexOf('\uFFFD'), 'expected UTF-8 text; this is another encoding')
+		const message = 'expected UTF-8 text; this is another encoding'
+		throw refusedAt(file, text, text.indexOf('\uFFFD'), message)
 	}
 }
 
@@ -86,7 +87,8 @@ const CURES: readonly (readonly [says: string, cure: string])[] = [
 function cureOf(error: TomlError, source: string): string {
 	const says = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '')
 	const cure = CURES.find(([words]) => says.includes(words))?.[1]
-	if (source[error.column - 1] === '=' && says === 'invalid value') return 'one equals sign is enough'
+	const doubled = source[error.column - 1] === '=' && says === 'invalid value'
+	if (doubled) return 'one equals sign is enough'
 	return cure ?? `not TOML: ${says}`
 }
 

@@ -1,5 +1,5 @@
-// The pieces that the schemas of configurations and board profiles are built of, around valibot: what
-// was expected, what was found, and which known key is near. It knows no file and no line.
+// The pieces that the schemas of configurations and board profiles are built of, around valibot:
+// what was expected, what was found, and which known key is near. It knows no file and no line.
 
 import * as v from 'valibot'
 import { nearest } from '../base/nearest.ts'
@@ -73,7 +73,7 @@ export function list<S extends v.GenericSchema>(item: S, expected: string) {
 export class Tables {
 	readonly #known = new Map<string, string[]>()
 
-	/** title: as a file heads it, '[limits]'. missing: what a required key is for, with an example. */
+	/** title: as a file heads it, '[limits]'. missing: what required keys are for, by example. */
 	table<E extends v.ObjectEntries>(
 		title: string, entries: E, missing: Readonly<Record<string, string>> = {},
 	) {

@@ -48,14 +48,15 @@ export const networkInterface = text(INTERFACE, (given): string | Wrong => {
 
 const SOURCES = ['file', 'mac', 'serial-number', 'cmdline', 'dhcp', 'hex']
 
-export const source = text('file:PATH, mac:IFACE, serial-number, cmdline, dhcp:OPTION or hex:DIGITS',
-	(given): string | Wrong => {
-		const reader = parseSource(given)
-		if (typeof reader !== 'string') return given
-		const kind = given.split(':')[0]!
-		const near = SOURCES.includes(kind) ? undefined : nearest(kind, SOURCES)
-		return new Wrong(near === undefined ? reader : `${reader}; did you mean '${near}'?`)
-	})
+const SOURCE = 'file:PATH, mac:IFACE, serial-number, cmdline, dhcp:OPTION or hex:DIGITS'
+
+export const source = text(SOURCE, (given): string | Wrong => {
+	const reader = parseSource(given)
+	if (typeof reader !== 'string') return given
+	const kind = given.split(':')[0]!
+	const near = SOURCES.includes(kind) ? undefined : nearest(kind, SOURCES)
+	return new Wrong(near === undefined ? reader : `${reader}; did you mean '${near}'?`)
+})
 
 /** n bytes; says where the first wrong character is. */
 export function hex(given: string, n: number): Bytes | Wrong {
@@ -74,7 +75,8 @@ export function hex(given: string, n: number): Bytes | Wrong {
 
 const DURATION = 'a duration as "60s"'
 
-export const duration = text(DURATION, (given) => readDuration(given, { never: false, zero: false }))
+export const duration = text(DURATION, (given) =>
+	readDuration(given, { never: false, zero: false }))
 export const durationOrZero = text(DURATION, (given) =>
 	readDuration(given, { never: false, zero: true }))
 export const durationOrNever = text(`${DURATION} or "never"`, (given) =>

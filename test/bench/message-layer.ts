@@ -74,6 +74,8 @@ const total = MB * 1e6
 const { sender, receiver, acks } = run(total)
 const grown = process.memoryUsage().heapUsed - heap
 const blocks = total / 1024
-console.log(`sender ${(sender / blocks).toFixed(0)} ns a block, receiver ${(receiver / blocks).toFixed(0)} ns`)
-console.log(`both ${(total / ((sender + receiver) / 1e9) / 1e6).toFixed(0)} MB/s; ${acks} acknowledgments`)
+const rate = (total / 1e6) / ((sender + receiver) / 1e9)
+console.log(`sender ${(sender / blocks).toFixed(0)} ns a block`)
+console.log(`receiver ${(receiver / blocks).toFixed(0)} ns a block, ${acks} acknowledgments`)
+console.log(`both on one core ${rate.toFixed(0)} MB/s`)
 console.log(`heap ${(grown / blocks).toFixed(2)} bytes a block`)

@@ -107,6 +107,39 @@ async function udp(platform: Platform, ports: number): Promise<void> {
 	}
 }
 
+/** From sendBatch to the datagram in a slot of the other socket, through the event loop. */
+async function latency(platform: Platform, gapMs: number): Promise<void> {
+	const open = (): Promise<Udp> => platform.openUdp({
+		address: LOOPBACK, port: 0, answerFromAsked: true,
+		receiveBufferBytes: 1e6, sendBufferBytes: 1e6,
+	})
+	const [a, b] = [await open(), await open()]
+	const [out, into] = makeSlots(platform, 2)
+	Object.assign(out!, { length: BYTES, address: LOOPBACK, port: b.port, local: 0 })
+	let arrived = (): void => {}
+	const readable = (): void => {
+		if (b.receiveBatch([into!], 1) === 1) arrived()
+		b.receiveBatch([into!], 1)
+	}
+	b.listen({ readable, unreachable: () => {} })
+	const times: number[] = []
+	for (let i = 0; i < 1000; i++) {
+		if (gapMs > 0) await new Promise((resolve) => setTimeout(resolve, gapMs))
+		const came = new Promise<void>((resolve) => {
+			arrived = resolve
+		})
+		const start = now()
+		a.sendBatch([out!], 0, 1)
+		await came
+		times.push(now() - start)
+	}
+	const middle = median(times)
+	const p99 = `p99 ${(times[990]! / 1e3).toFixed(0)} µs`
+	row(`${a.name}: until it is here, ${gapMs > 0 ? 'idle' : 'busy'} event loop`, middle, p99)
+	a.close()
+	b.close()
+}
+
 const portable = await openPlatform('portable')
 const fast = await openPlatform('auto')
 for (const line of fast.notes) console.log(line)
@@ -118,4 +151,5 @@ if (fast.box.name !== 'tweetnacl') {
 }
 for (const platform of fast.name === 'linux' ? [fast, portable] : [portable]) {
 	for (const ports of [1, 4]) await udp(platform, ports)
+	for (const gapMs of [0, 2]) await latency(platform, gapMs)
 }

@@ -10,7 +10,8 @@ import type { Controller } from '../../src/message/congestion/controller.ts'
 import { Cubic } from '../../src/message/congestion/cubic.ts'
 import { Messenger } from '../../src/message/messenger.ts'
 
-export const HAVE_REFERENCE = spawnSync('curvecpmessage', [], { stdio: 'ignore' }).error === undefined
+const tried = spawnSync('curvecpmessage', [], { stdio: 'ignore' })
+export const HAVE_REFERENCE = tried.error === undefined
 
 /** Of each direction: false means that this message is lost. */
 export interface Filters {
@@ -40,7 +41,9 @@ export class MessageChild {
 	readonly #wait: (() => void)[] = []
 
 	/** role: -s makes the reference the server's side, -c or -C the client's. */
-	constructor(role: '-s' | '-c' | '-C', program: string[], filters: Filters = {}, control?: () => Controller) {
+	constructor(
+		role: '-s' | '-c' | '-C', program: string[], filters: Filters = {}, control?: () => Controller,
+	) {
 		this.#filters = filters
 		this.#isClient = role === '-s'
 		this.messenger = new Messenger({
@@ -51,8 +54,9 @@ export class MessageChild {
 			sendBytes: 1 << 19,
 			receiveBytes: 1 << 19,
 		}, this.now)
-		const pipes: ('pipe' | 'ignore' | 'inherit')[] =
-			['ignore', 'pipe', 'inherit', 'ignore', 'ignore', 'ignore', 'ignore', 'ignore', 'pipe', 'pipe']
+		const pipes: ('pipe' | 'ignore' | 'inherit')[] = Array.from({ length: 10 }, () => 'ignore')
+		pipes[1] = pipes[8] = pipes[9] = 'pipe'
+		pipes[2] = 'inherit'
 		this.child = spawn('curvecpmessage', [role, ...program], { stdio: pipes })
 		this.exitCode = new Promise((resolve) => this.child.once('exit', (code) => resolve(code)))
 		const pipe: readonly unknown[] = this.child.stdio

@@ -15,7 +15,9 @@ const ECHO_CLIENT = ['sh', '-c', 'exec 8<&- 9>&-; cat <&6 >&7; exec 7>&-']
 
 type Role = '-s' | '-c' | '-C'
 
-async function echo(t: ExecutionContext, role: Role, bytes: number, filters: Filters = {}): Promise<void> {
+async function echo(
+	t: ExecutionContext, role: Role, bytes: number, filters: Filters = {},
+): Promise<void> {
 	const program = role === '-s' ? ECHO_SERVER : ECHO_CLIENT
 	const child = new MessageChild(role, program, filters)
 	t.teardown(() => child.close())
@@ -42,8 +44,8 @@ async function echo(t: ExecutionContext, role: Role, bytes: number, filters: Fil
 
 /**
  * The program sends one file while it writes what comes to another. It cannot be cat alone: a
- * curvecpmessage whose program does not read takes no acknowledgments either, so that an echo of more
- * than its buffers stops for ever.
+ * curvecpmessage whose program does not read takes no acknowledgments either, so that an echo of
+ * more than its buffers stops for ever.
  */
 async function bothWays(t: ExecutionContext, role: Role, bytes: number): Promise<void> {
 	const folder = mkdtempSync(join(tmpdir(), 'message-layer-'))
@@ -84,7 +86,8 @@ async function bothWays(t: ExecutionContext, role: Role, bytes: number): Promise
 
 for (const role of ['-s', '-c', '-C'] as const) {
 	for (const bytes of [0, 1, 100_000]) {
-		reference(`curvecpmessage ${role} echoes a stream of ${bytes} bytes`, (t) => echo(t, role, bytes))
+		const title = `curvecpmessage ${role} echoes a stream of ${bytes} bytes`
+		reference(title, (t) => echo(t, role, bytes))
 	}
 	reference(`1 MB both ways at once, curvecpmessage ${role}`, (t) => bothWays(t, role, 1_000_000))
 }
@@ -156,7 +159,8 @@ reference('our lost end is sent again', (t) => {
 })
 
 reference('a lost end of the reference, riding on data, comes again', (t) => {
-	return echo(t, '-s', 300, { toUs: loseFirst(1, (p) => ends(p) && readU16(p, MESSAGE_FLAGS) > SUCCESS) })
+	const endsWithData = (p: Bytes): boolean => ends(p) && readU16(p, MESSAGE_FLAGS) > SUCCESS
+	return echo(t, '-s', 300, { toUs: loseFirst(1, endsWithData) })
 })
 
 reference('the first messages of both sides are lost', (t) => {

@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { MILLISECOND, NEVER } from '../../src/base/time.ts'
+import { Messenger } from '../../src/message/messenger.ts'
 import { makeGenerator } from '../support/generator.ts'
 import { needs } from '../support/needs.ts'
 import { startOurServer, type OurServer } from '../support/our-server.ts'
@@ -247,25 +248,47 @@ tools('our server: a TCP service that resets', async (t) => {
 })
 
 tools('our server: a program that does not read slows its own client only', async (t) => {
-	const pieces = 64
-	const sockets: Socket[] = []
-	const service = await listen(t, (socket) => {
-		sockets.push(socket.pause())
-	})
-	const server = await startOurServer(t, service, { limits: { connections: 2, pieces } })
+	const program = 'exec:sh -c \'read x; if test "$x" = quick; then echo yes; else sleep 60; fi\''
+	const limits = { connections: 2, pieces: 12, receiveBytes: 65_536, sendBytes: 65_536 }
+	const server = await startOurServer(t, program, { limits })
 	const slow = startReferenceClient(t, server)
-	// Linux keeps some megabytes of a TCP connection that nobody reads.
-	slow.feed(randomBytes(LONG ? 20 * MEGABYTE : 100_000, 12))
-	await until(slow, () => sockets.length === 1, 'the connection')
+	slow.feed(Buffer.concat([Buffer.from('slow\n'), randomBytes(MEGABYTE, 12)]))
+	const held = (): number => {
+		const [connection] = server.server.endpoint.connections()
+		return connection?.layer instanceof Messenger ? connection.layer.readable : 0
+	}
+	// The program's pipe is full, then our ring: no byte more is acknowledged.
+	await until(slow, () => held() > 64_000, 'a full ring')
 	const quick = startReferenceClient(t, server)
-	quick.feed('quick')
-	await until(quick, () => sockets.length === 2, 'the other connection')
-	const socket = sockets[1]!
-	socket.on('data', (chunk) => socket.write(chunk)).on('end', () => socket.end()).resume()
+	quick.feed('quick\n')
 	t.is((await quick.ended).code, 0)
-	t.is(quick.stdout().toString(), 'quick')
+	t.is(quick.stdout().toString(), 'yes\n')
 	t.true(slow.running)
-	for (const one of sockets) one.destroy()
+	t.true(held() > 64_000 && held() <= 65_536)
+})
+
+tools('our server: a client that does not read stops its program only', async (t) => {
+	const program = 'exec:sh -c \'read x; if test "$x" = quick; then echo yes; else yes; fi\''
+	const liveness = { keepalive: 50 * MILLISECOND, deadPeer: 500 * MILLISECOND, idle: NEVER }
+	const limits = { connections: 2, pieces: 12, receiveBytes: 65_536, sendBytes: 65_536, liveness }
+	const server = await startOurServer(t, program, { limits })
+	const deaf = ['sh', '-c', 'echo slow >&7; sleep 60']
+	const slow = startReferenceClient(t, server, { program: deaf })
+	const waiting = (): number => {
+		const [connection] = server.server.endpoint.connections()
+		return connection?.layer instanceof Messenger ? connection.layer.pending : 0
+	}
+	await until(slow, () => waiting() === 65_536, 'a full ring')
+	const quick = startReferenceClient(t, server)
+	quick.feed('quick\n')
+	t.is((await quick.ended).code, 0)
+	t.is(quick.stdout().toString(), 'yes\n')
+	// It answers our pings; when it does not any more, its program is ended.
+	t.true(server.server.programs.running === 1 && slow.running)
+	slow.signal('SIGKILL')
+	await slow.ended
+	const witness = startReferenceClient(t, await startOurServer(t, 'echo'), { program: SILENT })
+	await until(witness, () => server.server.programs.running === 0, 'the end of yes')
 })
 
 tools('our server: stopping lets open streams end, and cuts them off after a while', async (t) => {

@@ -8,10 +8,12 @@ import {
 } from '../support/gateway-site.ts'
 import { needs } from '../support/needs.ts'
 
-const strangers = needs('linux', 'root', 'netns', 'ip', 'nft', 'curvecpserver', 'curvecpclient')
+const NEEDS = ['linux', 'root', 'netns', 'ip', 'nft', 'curvecpserver', 'curvecpclient']
+const strangers = needs(...NEEDS)
 
 for (const datapath of ['nftables', 'packet', 'raw', 'relay']) {
-	strangers(`${datapath}: two servers, one on another port, four clients at once, both ways`,
+	const declare = datapath === 'raw' ? needs(...NEEDS, 'raw-socket') : strangers
+	declare(`${datapath}: two servers, one on another port, four clients at once, both ways`,
 		async (t) => {
 		const site = makeSite(t)
 		const routes = join(site.folder, 'routes')

@@ -1,53 +1,16 @@
 // Tests that need what not every machine has: they are skipped with the reason in their title, and
 // the closing line counts them.
 
-import { execFileSync } from 'node:child_process'
-import { accessSync, constants, existsSync } from 'node:fs'
 import test, { type ImplementationFn } from 'ava'
+import { whatIsMissing } from './programs.ts'
+
+export { findProgram, whatIsMissing } from './programs.ts'
 
 export type Declare = (title: string, run: ImplementationFn<[]>) => void
-
-/** What a need can be beside the name of a program. Each says what is missing, or undefined. */
-const FACTS: Record<string, () => string | undefined> = {
-	root: () => (process.geteuid?.() === 0 ? undefined : 'root'),
-	linux: () => (process.platform === 'linux' ? undefined : 'Linux'),
-	/** Network namespaces of our own: root alone is not enough inside some containers. */
-	netns: () => (runs('unshare', '--net', 'true') ? undefined : 'network namespaces'),
-}
 
 /** `needs('curvecpserver', 'root')('title', (t) => …)`: a test, or one skipped with the reason. */
 export function needs(...things: readonly string[]): Declare {
 	const missing = things.map(whatIsMissing).filter((thing) => thing !== undefined)
 	if (missing.length === 0) return (title, run) => test(title, run)
 	return (title, run) => test.skip(`${title} (needs ${missing.join(', ')})`, run)
-}
-
-/** undefined when this machine has it. */
-export function whatIsMissing(thing: string): string | undefined {
-	const fact = FACTS[thing]
-	if (fact !== undefined) return fact()
-	return findProgram(thing) === undefined ? thing : undefined
-}
-
-/** Where a program is; administrators' folders too, which a user's PATH often lacks. */
-export function findProgram(name: string): string | undefined {
-	if (name.includes('/')) return existsSync(name) ? name : undefined
-	const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']
-	return folders.map((folder) => `${folder}/${name}`).find((path) => {
-		try {
-			accessSync(path, constants.X_OK)
-			return true
-		} catch {
-			return false
-		}
-	})
-}
-
-function runs(program: string, ...args: readonly string[]): boolean {
-	try {
-		execFileSync(program, args, { stdio: 'ignore' })
-		return true
-	} catch {
-		return false
-	}
 }

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
-import { findProgram } from './needs.ts'
+import { findProgram } from './programs.ts'
 
 /** What an AVA test offers; so helpers clean up after themselves. */
 export interface Owner {

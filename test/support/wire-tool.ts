@@ -10,7 +10,7 @@ import {
 	ETHERTYPE_IPV4, ETHERTYPE_IPV6, openPacketSocket, PacketSocket, take,
 } from '../../src/platform/linux/packet-socket.ts'
 import { RawSender } from '../../src/platform/linux/raw-sender.ts'
-import { Waker } from '../../src/platform/linux/waker.ts'
+import { openWaker } from '../../src/platform/linux/waker.ts'
 import { parseMac } from '../../src/gateway/target.ts'
 
 const ALL: readonly Instruction[] = [[0x06, 0, 0, 0xffff]]
@@ -39,7 +39,7 @@ async function send(ifname: string, macText: string): Promise<void> {
 function listen(ifname: string): void {
 	for (const ethertype of [ETHERTYPE_IPV4, ETHERTYPE_IPV6]) {
 		const socket = new PacketSocket(openPacketSocket(ifname, ethertype, ALL), ifname)
-		const waker = new Waker(socket.fd, () => {
+		const waker = openWaker(socket.fd, () => {
 			let text = ''
 			for (let n = socket.receive(); n > 0; n = socket.receive()) {
 				for (const { bytes: p, at, length } of socket.frames.slice(0,

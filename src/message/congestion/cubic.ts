@@ -1,5 +1,8 @@
 // CUBIC (RFC 9438) after HyStart++ (RFC 9406), in bytes, paced. One reduction for each round trip
-// with loss, undone when the loss turns out to have been none.
+// with loss, undone when the loss turns out to have been none. Two constants are not the RFC's:
+// there every flow returns to its own old window first, so that unequal flows stay unequal for
+// minutes. Here all release more than they lost and then grow alike; a steeper curve makes up for
+// what that costs.
 
 import { MILLISECOND, SECOND, type Nanos } from '../../base/time.ts'
 import { BLOCK_MAX, messageBytes } from '../format.ts'
@@ -12,8 +15,10 @@ const INITIAL_WINDOW = 10 * FULL
 const WINDOW_MIN = 2 * FULL
 /** What is left of the window after a loss. */
 const BETA = 0.7
-/** Full messages per cubed second. */
-const CUBIC_C = 0.4
+/** Where the curve is flat: this share of the window that was too much (RFC: 1, or 0.85). */
+const PLATEAU = 0.75
+/** Full messages per cubed second (RFC: 0.4). */
+const CUBIC_C = 1
 /** Growth per round trip that is as fast as Reno's, given BETA. */
 const RENO_ALPHA = (3 * (1 - BETA)) / (1 + BETA)
 /** The pace is a little faster than the window per round trip, so that the window is the limit. */
@@ -32,14 +37,14 @@ export class Cubic implements Controller {
 	readonly #queue = new QueueSense()
 	/** Slow start below it. */
 	#threshold = Infinity
-	/** The window before the last reduction, or a little less when it had not recovered (RFC 4.7). */
+	/** The window at which the curve is flat. */
 	#most = 0
 	/**
 	 * The present stretch of growth began then, with this window; -1: with the next acknowledgment.
 	 */
 	#epochAt: Nanos = -1
 	#epochWindow = 0
-	/** When the curve reaches #most again, in seconds from #epochAt. */
+	/** When the curve is there, in seconds from #epochAt. */
 	#k = 0
 	/** What Reno would have. */
 	#reno = 0
@@ -78,14 +83,16 @@ export class Cubic implements Controller {
 
 	onLost(bytes: number, sentAt: Nanos, now: Nanos): void {
 		this.#queue.onLost(bytes / FULL)
-		if (sentAt <= this.#reducedAt || !this.#queue.full) return
+		if (sentAt <= this.#reducedAt) return
+		const left = this.#queue.left(BETA)
+		if (left === 1) return
 		this.#undoWindow = this.window
 		this.#undoThreshold = this.#threshold
 		this.#undoMost = this.#most
 		this.#reducedAt = now
-		const recovered = this.window >= this.#most
-		this.#most = recovered ? this.window : (this.window * (1 + BETA)) / 2
-		this.window = Math.max(this.window * BETA, WINDOW_MIN)
+		this.#queue.reduced(this.window / FULL)
+		this.#most = this.window * Math.max(PLATEAU, left)
+		this.window = Math.max(this.window * left, WINDOW_MIN)
 		this.#threshold = this.window
 		this.#epochAt = -1
 		this.#pace()

@@ -7,12 +7,26 @@ import { MILLISECOND, SECOND, type Nanos } from '../../base/time.ts'
 const SAMPLES = 8
 /** Least and most are those of one to two such stretches. */
 const MEMORY: Nanos = 20 * SECOND
-/** A queue is one from here on, and from this share of the longest that was seen. */
-const QUEUE_MIN: Nanos = 3 * MILLISECOND
+/**
+ * A queue is full from this share of the longest that was seen on, and not below this length; on
+ * short paths from half of a round trip on, where it is the machines that make round trips longer.
+ */
 const QUEUE_SHARE = 0.4
-/** More loss than this is congestion wherever the round trips are; its average's weight. */
+const QUEUE_MIN: Nanos = 3 * MILLISECOND
+const QUEUE_MAX_ROUND_TRIPS = 0.5
+/** A queue is emptied, and a little more, so that others see how long the path is. */
+const EMPTIED = 0.95
+/** A path's own loss is steady: more than twice the least, and a little, is a queue's. */
+const LOSS_TIMES = 2
+const LOSS_MORE = 0.01
+/** More is congestion in any case, and so is as much more within fewer messages. */
 const LOSS_MAX = 0.1
-const LOSS_WEIGHT = 1 / 512
+const LOSS_MAX_RECENT = 0.2
+/** Messages that the average of the loss is made of, in the end and at first. */
+const LOSS_MESSAGES = 2048
+/** After a reduction the average is stale for so many windows, at most until it is another. */
+const QUIET_WINDOWS = 4
+const LOSS_MESSAGES_MIN = 256
 
 export class QueueSense {
 	/** The present delay, and the least of the samples that will make the next. */
@@ -25,8 +39,15 @@ export class QueueSense {
 	#high: Nanos = 0
 	#highBefore: Nanos = 0
 	#stretchAt: Nanos = 0
-	/** Share of messages lost, averaged over some hundred. */
+	/** Share of messages lost, of how many, and the least share of this and the last stretch. */
 	#loss = 0
+	/** The same over LOSS_MESSAGES_MIN. */
+	#recentLoss = 0
+	#messages = 0
+	#lowLoss = Infinity
+	#lowLossBefore = Infinity
+	/** The average counts again after so many messages. */
+	#quietUntil = 0
 
 	restart(): void {
 		this.#present = Infinity
@@ -37,6 +58,11 @@ export class QueueSense {
 		this.#high = 0
 		this.#highBefore = 0
 		this.#loss = 0
+		this.#recentLoss = 0
+		this.#messages = 0
+		this.#quietUntil = 0
+		this.#lowLoss = Infinity
+		this.#lowLossBefore = Infinity
 	}
 
 	onSample(rtt: Nanos, now: Nanos): void {
@@ -44,8 +70,10 @@ export class QueueSense {
 			this.#stretchAt = now
 			this.#lowBefore = this.#low
 			this.#highBefore = this.#high
+			this.#lowLossBefore = this.#lowLoss
 			this.#low = Infinity
 			this.#high = 0
+			this.#lowLoss = Infinity
 		}
 		this.#low = Math.min(this.#low, rtt)
 		this.#least = Math.min(this.#least, rtt)
@@ -58,20 +86,47 @@ export class QueueSense {
 		this.#samples = 0
 	}
 
-	/** So many messages arrived, or were lost. */
+	/** So many messages arrived. */
 	onAcked(messages: number): void {
-		this.#loss *= (1 - LOSS_WEIGHT) ** messages
+		this.#loss *= 1 - this.#weight(messages)
+		this.#recentLoss *= 1 - Math.min(1, messages / LOSS_MESSAGES_MIN)
+		if (this.#messages >= LOSS_MESSAGES && this.#loss < this.#lowLoss) this.#lowLoss = this.#loss
 	}
 
 	onLost(messages: number): void {
-		this.#loss = 1 - (1 - this.#loss) * (1 - LOSS_WEIGHT) ** messages
+		this.#loss += (1 - this.#loss) * this.#weight(messages)
+		this.#recentLoss += (1 - this.#recentLoss) * Math.min(1, messages / LOSS_MESSAGES_MIN)
 	}
 
-	/** A loss now speaks of a full queue. In doubt it does. */
-	get full(): boolean {
+	/** What a loss now leaves of the window: 1 when it is the path's own, at least beta. */
+	left(beta: number): number {
+		if (this.#present === Infinity || this.#lossy) return beta
 		const low = Math.min(this.#low, this.#lowBefore)
 		const high = Math.max(this.#high, this.#highBefore)
-		if (this.#present === Infinity || this.#loss > LOSS_MAX) return true
-		return this.#present - low > Math.max(QUEUE_MIN, QUEUE_SHARE * (high - low))
+		const queue = this.#present - low
+		const long = Math.max(QUEUE_MIN, QUEUE_SHARE * (high - low))
+		if (queue <= Math.min(long, QUEUE_MAX_ROUND_TRIPS * low)) return 1
+		// A short queue need not be paid for with an idle line.
+		return Math.max(beta, (EMPTIED * low) / this.#present)
+	}
+
+	/** The window of so many messages was reduced: what was lost before does not count again. */
+	reduced(messages: number): void {
+		this.#quietUntil = this.#messages + Math.min(LOSS_MESSAGES, QUIET_WINDOWS * messages)
+	}
+
+	/** More is lost than is usual here. */
+	get #lossy(): boolean {
+		if (this.#recentLoss > LOSS_MAX_RECENT) return true
+		if (this.#messages < this.#quietUntil) return false
+		const lowLoss = Math.min(this.#lowLoss, this.#lowLossBefore)
+		return this.#loss > Math.min(LOSS_MAX, LOSS_TIMES * lowLoss + LOSS_MORE)
+	}
+
+	/** An average of all at first, then of the last LOSS_MESSAGES or so. */
+	#weight(messages: number): number {
+		this.#messages += messages
+		const of = Math.min(Math.max(this.#messages, LOSS_MESSAGES_MIN), LOSS_MESSAGES)
+		return Math.min(messages / of, 1)
 	}
 }

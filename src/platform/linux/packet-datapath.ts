@@ -24,7 +24,7 @@ import {
 } from './packet-socket.ts'
 import { holdPort, type HeldPort } from './port-holder.ts'
 import { RawSender } from './raw-sender.ts'
-import { Waker } from './waker.ts'
+import { openWaker, type Waker } from './waker.ts'
 
 export interface PacketOptions {
 	readonly wan: string
@@ -118,7 +118,7 @@ export class PacketDatapath implements Datapath {
 				this.#broken(error)
 			}
 		}
-		const waker = new Waker(socket.fd, turn)
+		const waker = openWaker(socket.fd, turn)
 		this.#sockets.push({ socket, ethertype, waker })
 		waker.arm()
 	}

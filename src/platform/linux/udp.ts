@@ -14,7 +14,7 @@ import {
 } from './messages.ts'
 import { Receive } from './receive.ts'
 import { Send } from './send.ts'
-import { Waker } from './waker.ts'
+import { openWaker, type Waker } from './waker.ts'
 
 const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0x80800
 const SOL_SOCKET = 1
@@ -63,7 +63,7 @@ class LinuxUdp implements Udp {
 		this.address = options.address
 		this.port = port
 		try {
-			this.#waker = new Waker(fd, () => this.#handlers?.readable())
+			this.#waker = openWaker(fd, () => this.#handlers?.readable())
 		} catch (error) {
 			this.#libc.close(fd)
 			throw error

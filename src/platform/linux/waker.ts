@@ -14,10 +14,10 @@ import { assert } from '../../base/assert.ts'
 import { arena, reserve } from './arena.ts'
 import { fail, libc } from './libc.ts'
 
-/** Of the kernel's table: io_setup, io_destroy, io_submit, io_getevents. */
+/** Of the kernel's table: io_setup, io_destroy, io_submit, io_getevents, read. */
 const CALLS = process.arch === 'x64'
-	? { setup: 206, destroy: 207, submit: 209, getevents: 208 }
-	: { setup: 0, destroy: 1, submit: 2, getevents: 4 }
+	? { setup: 206, cancel: 210, submit: 209, getevents: 208, read: 0 }
+	: { setup: 0, cancel: 3, submit: 2, getevents: 4, read: 63 }
 
 const NONBLOCK_CLOEXEC = 0x80800
 const CLOEXEC = 0x80000
@@ -34,32 +34,43 @@ const SOCKET_IOCB = 128
 const TIMER_IOCB = 192
 const RESULTS = 256
 const TIME = 384
+const COUNT = 416
 const SCRATCH_BYTES = 448
 
-/** Pieces of closed wakers: a client opens a socket for each host that it races. */
-const spare: number[] = []
+/**
+ * Closed wakers wait here for the next socket, as many as were ever open at once: to give one back
+ * to the kernel (io_destroy) stops the whole process for tens of milliseconds.
+ */
+const parked: Waker[] = []
+
+/** Throws Trouble when this kernel cannot. */
+export function openWaker(fd: number, woken: () => void): Waker {
+	const at = parked.findIndex((waker) => waker.isStill())
+	const waker = at < 0 ? new Waker() : parked.splice(at, 1)[0]!
+	waker.open(fd, woken)
+	return waker
+}
 
 export class Waker {
 	readonly #at: number
 	readonly #context: number
 	readonly #stream: net.Socket
+	/** The eventfd under that stream. */
+	readonly #place: number
 	readonly #timer: number
-	readonly #woken: () => void
+	#woken: () => void = () => {}
 	/** A poll is under way for the descriptor, for the timer. */
 	#armed = false
 	#timing = false
-	#closed = false
+	#closed = true
 
-	/** Throws Trouble when this kernel cannot. */
-	constructor(fd: number, woken: () => void) {
+	constructor() {
 		const c = libc()
-		this.#at = spare.pop() ?? reserve(SCRATCH_BYTES)
+		this.#at = reserve(SCRATCH_BYTES)
 		assert(this.#at >= 0, 'the arena has room for a waker')
-		this.#woken = woken
 		const { address, words } = arena()
 		const base = address + this.#at
 		const word = this.#at >> 2
-		words.fill(0, word, word + (SCRATCH_BYTES >> 2))
 		if (c.syscall(CALLS.setup, EVENTS, base + CONTEXT, 0, 0, 0) !== 0) {
 			fail('use', 'asynchronous poll of the kernel (CONFIG_AIO)')
 		}
@@ -67,8 +78,21 @@ export class Waker {
 		this.#timer = c.timerfdCreate(CLOCK_MONOTONIC, NONBLOCK_CLOEXEC)
 		const [stream, place] = this.#makeStream()
 		this.#stream = stream
-		this.#writeIocb(SOCKET_IOCB, fd, place)
+		this.#place = place
 		this.#writeIocb(TIMER_IOCB, this.#timer, place)
+	}
+
+	/** No poll of its former socket is under way any more. */
+	isStill(): boolean {
+		this.#collect()
+		return !this.#armed && !this.#timing
+	}
+
+	open(fd: number, woken: () => void): void {
+		this.#writeIocb(SOCKET_IOCB, fd, this.#place)
+		this.#woken = woken
+		this.#closed = false
+		this.#stream.ref()
 	}
 
 	/** A stream on a pipe, whose place an eventfd takes before the event loop has looked at it. */
@@ -131,27 +155,46 @@ export class Waker {
 	}
 
 	#fired(): boolean {
-		if (this.#closed) return false
+		const n = this.#collect()
+		if (n > 0 && !this.#closed) this.#woken()
+		return true
+	}
+
+	/** Takes note of polls that have ended; returns how many. */
+	#collect(): number {
 		const { address, words } = arena()
 		const results = this.#at + RESULTS
 		const n = libc().syscall(CALLS.getevents, this.#context, 0, EVENTS, address + results, 0)
 		for (let i = 0; i < n; i++) {
 			const fired = words[(results >> 2) + 8 * i]
 			if (fired === SOCKET_IOCB) this.#armed = false
-			if (fired === TIMER_IOCB) this.#timing = false
+			if (fired === TIMER_IOCB) this.#timing = !this.#closed && this.#wasSetAnew()
 		}
-		if (n > 0) this.#woken()
+		return n
+	}
+
+	/** A delay that was set when this poll had ended, but was not heard yet, has a poll to come. */
+	#wasSetAnew(): boolean {
+		const to = arena().address + this.#at + COUNT
+		if (libc().syscall(CALLS.read, this.#timer, to, 8, 0, 0) === 8) return false
+		this.#submit(TIMER_IOCB)
 		return true
 	}
 
-	/** Cancels what is under way; woken is not called again. */
+	/** Cancels what is under way; woken is not called again. Call it before the socket is closed. */
 	close(): void {
 		if (this.#closed) return
 		this.#closed = true
-		const c = libc()
-		c.syscall(CALLS.destroy, this.#context, 0, 0, 0, 0)
-		c.close(this.#timer)
-		this.#stream.destroy()
-		spare.push(this.#at)
+		this.#woken = () => {}
+		if (this.#armed) this.#cancel(SOCKET_IOCB)
+		if (this.#timing) this.#cancel(TIMER_IOCB)
+		this.#stream.unref()
+		parked.push(this)
+	}
+
+	/** The poll ends soon, and lets go of its descriptor; collect hears of it. */
+	#cancel(at: number): void {
+		const base = arena().address + this.#at
+		libc().syscall(CALLS.cancel, this.#context, base + at, base + RESULTS, 0, 0)
 	}
 }

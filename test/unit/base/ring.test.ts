@@ -85,7 +85,7 @@ test('every ring gets its piece, however greedy the others are', (t) => {
 	t.is(greedy.store(PIECE * 5, p, 0, PIECE), PIECE, 'but not when its owner has gone')
 })
 
-test('the promised piece is for the front only: what arrives early does not block what is next', (t) => {
+test('the promised piece is for the front: what is early does not block what is next', (t) => {
 	const pool = new PiecePool(PIECE, 2)
 	const ring = new Ring(pool, PIECE * 8)
 	const other = new Ring(pool, PIECE * 8)

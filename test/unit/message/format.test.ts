@@ -27,7 +27,8 @@ test('ranges and gaps lie where the page says', (t) => {
 test('the window stands in the gap of an empty sixth range, in KiB and one', (t) => {
 	const p = new Uint8Array(48).fill(255)
 	for (const [window, units, read] of [
-		[0, 1, 0], [1023, 1, 0], [1024, 2, 1024], [1 << 20, 1025, 1 << 20], [2 ** 40, 65535, 65534 * 1024],
+		[0, 1, 0], [1023, 1, 0], [1024, 2, 1024], [1 << 20, 1025, 1 << 20],
+		[2 ** 40, 65535, 65534 * 1024],
 	] as const) {
 		writeHint(p, 0, window)
 		t.is(p[34]! + 256 * p[35]!, units)
@@ -68,8 +69,8 @@ test('every byte of a message is written, whatever was there before', (t) => {
 	t.deepEqual(texts[0], texts[1])
 	t.deepEqual(texts[0]!.map((text) => text.length / 2), [64, 176, 304, 560, 1072, 176, 176])
 	// ID 0, acknowledging 9, nothing yet, window of 1 MiB.
-	t.is(texts[0]![0], '00000000' + '09000000' + '0000000000000000' + '00'.repeat(18) + '0104' + '00'.repeat(28))
+	const rangesAndWindow = `${'00'.repeat(8 + 18)}01040000`
+	t.is(texts[0]![0], `0000000009000000${rangesAndWindow}${'00'.repeat(2 + 8 + 16)}`)
 	// ID 1, no acknowledging ID, one byte at position 0, the byte at the end.
-	t.is(texts[0]![1], '01000000' + '00000000' + '0000000000000000' + '00'.repeat(18) + '0104' + '0000'
-		+ '0100' + '0000000000000000' + '00'.repeat(127) + '07')
+	t.is(texts[0]![1], `0100000000000000${rangesAndWindow}0100${'00'.repeat(8 + 127)}07`)
 })

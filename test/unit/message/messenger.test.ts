@@ -45,7 +45,8 @@ const LINKS: Record<string, LinkOptions> = {
 	'reordering': { delay: 5 * MILLISECOND, jitter: 20 * MILLISECOND },
 	'repetition': { delay: 5 * MILLISECOND, repeat: 0.2 },
 	'everything at once': {
-		delay: 5 * MILLISECOND, jitter: 5 * MILLISECOND, loss: 0.1, repeat: 0.1, rate: 1e6, queue: 32768,
+		delay: 5 * MILLISECOND, jitter: 5 * MILLISECOND, loss: 0.1, repeat: 0.1, rate: 1e6,
+		queue: 32768,
 	},
 }
 
@@ -181,7 +182,8 @@ test('one connection whose program never reads leaves the others what they need'
 	const pieces = new PiecePool(16384, 40)
 	const records = new PiecePool(RECORD_PIECE_BYTES, 200)
 	const side = { pieces, records, sendBytes: 1 << 20, receiveBytes: 1 << 20 }
-	const pairs = Array.from({ length: 10 }, (_, i) => new Pair(i, { delay: DELAY, loss: 0.02 }, side, side))
+	const link = { delay: DELAY, loss: 0.02 }
+	const pairs = Array.from({ length: 10 }, (_, i) => new Pair(i, link, side, side))
 	const streams = pairs.map(() => new Stream(150_000))
 	for (const [i, pair] of pairs.entries()) {
 		const stream = streams[i]!
@@ -208,7 +210,7 @@ test('one connection whose program never reads leaves the others what they need'
 	t.is(records.used, 0)
 })
 
-test('to a stranger: at most 64 blocks out, 128 KiB beyond what it acknowledged, 32 at once', (t) => {
+test('to a stranger at most 64 blocks are out, 32 leave at once, within its 128 KiB', (t) => {
 	const pair = new Pair(6, { delay: 20 * MILLISECOND })
 	const there = new Stream(2_000_000)
 	serve(pair, there, new Stream(0))

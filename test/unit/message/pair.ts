@@ -98,7 +98,9 @@ export interface SideOptions {
 
 export const PIECE = 16384
 
-export function makeMessenger(o: SideOptions = {}, random: Random = makeGenerator(1), now = 0): Messenger {
+export function makeMessenger(
+	o: SideOptions = {}, random: Random = makeGenerator(1), now = 0,
+): Messenger {
 	return new Messenger({
 		pieces: o.pieces ?? new PiecePool(PIECE, 256),
 		records: o.records ?? new PiecePool(RECORD_PIECE_BYTES, 512),

@@ -207,7 +207,7 @@ test('who no longer reads still lets the peer end', (t) => {
 	t.is(pair.b.incomingEnd, 'success')
 })
 
-test('a stranger that fell asleep over a lost block is nudged, at first often, not for ever', (t) => {
+test('a stranger that fell asleep over a lost block is nudged, but not for ever', (t) => {
 	const b = makeMessenger()
 	const p = new Uint8Array(1200)
 	// One block that leaves a gap before it, from a peer without our mark.

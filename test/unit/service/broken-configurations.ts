@@ -21,6 +21,10 @@ function withName(lines: string): string {
 	return `${SERVER}[[server.name]]\n${lines}\n`
 }
 
+function serverWith(line: string): string {
+	return NAMED.replace('[[server]]\n', `[[server]]\n${line}\n`)
+}
+
 /** Title and text. The titles are those of the snapshot. */
 export const BROKEN: readonly (readonly [title: string, text: string])[] = [
 	// No TOML.
@@ -79,20 +83,22 @@ export const BROKEN: readonly (readonly [title: string, text: string])[] = [
 	['an unknown extension source', `${NAMED}[extension]\nsource = "fiel:/etc/curvecpextension"\n`],
 	['no connections at all', `${NAMED}[limits]\nconnections = 0\n`],
 	// Values that contradict each other.
-	['the same name twice', `${NAMED}[[server.name]]\nname = "ssh.home.example."\nservice = "echo"\n`],
-	['the same extension twice', `${NAMED.replace('[[server]]\n', `[[server]]\nextension = "${A}"\n`)}`
+	['the same name twice',
+		`${NAMED}[[server.name]]\nname = "ssh.home.example."\nservice = "echo"\n`],
+	['the same extension twice', `${serverWith(`extension = "${A}"`)}`
 		+ `[[server]]\nextension = "${A.toUpperCase()}"\n${NAMED.slice(SERVER.length)}`],
 	['two servers and no extension', `${NAMED}${NAMED.slice(NAMED.indexOf('[[server]]'))}`],
-	['two servers for any extension', `${NAMED.replace('[[server]]\n', '[[server]]\nextension = "any"\n')}`
+	['two servers for any extension', `${serverWith('extension = "any"')}`
 		+ `[[server]]\nextension = "any"\n${NAMED.slice(SERVER.length)}`],
-	['all addresses and one of them', `${NAMED.replace('[[server]]\n', '[[server]]\nlisten = "0.0.0.0:4000"\n')}`
+	['all addresses and one of them', `${serverWith('listen = "0.0.0.0:4000"')}`
 		+ `[[server]]\nlisten = "127.0.0.1:4000"\n${NAMED.slice(SERVER.length)}`],
 	['a console for anybody', withName('name = "a.example"\nservice = "console"')],
 	['two consoles', `${withName(`name = "a.example"\nservice = "console"\nclients = ["${KEY}"]`)}`
 		+ `[[server.name]]\nname = "b.example"\nservice = "console"\nclients = ["${KEY}"]\n`],
 	['keepalive above dead-peer', `${NAMED}[limits]\nkeepalive = "2m"\n`],
 	['never asked, given up all the same', `${NAMED}keepalive = "never"\n`],
-	['more connections than the memory holds', `${NAMED}[limits]\nconnections = 4096\nmemory = "48M"\n`],
+	['more connections than the memory holds',
+		`${NAMED}[limits]\nconnections = 4096\nmemory = "48M"\n`],
 	['more memory than the board has', NAMED.replace('schema = 1', 'schema = 1\nboard = "rpi-4"')
 		+ '[limits]\nmemory = "900M"\n'],
 	['a console without a device', `${NAMED}[console]\nbaud = 115200\n`],
@@ -103,14 +109,19 @@ export const BROKEN: readonly (readonly [title: string, text: string])[] = [
 		`${GATEWAY}[[gateway.route]]\nextension = "${A}"\ntarget = "192.0.2.1"\n`],
 	['a route twice', `${GATEWAY}[[gateway.route]]\nextension = "${A}"\ntarget = "10.77.0.2"\n`
 		+ `[[gateway.route]]\nextension = "${A}"\ntarget = "10.77.0.3"\n`],
+	['more routes than the limit', `${GATEWAY}[[gateway.route]]\nextension = "${A}"\n`
+		+ `target = "10.77.0.2"\n[[gateway.route]]\nextension = "${'f'.repeat(32)}"\n`
+		+ 'target = "10.77.0.3"\n[limits]\nroutes = 1\n'],
 	['a route to a name', `${GATEWAY}[[gateway.route]]\nextension = "${A}"\ntarget = "pi.lan"\n`],
 	['an IPv6 target without a prefix',
 		`${GATEWAY}[[gateway.route]]\nextension = "${A}"\ntarget = "[2001:db8::2]"\n`],
 	['a route that a server of the file has', `${GATEWAY}[[gateway.route]]\nextension = "${A}"\n`
 		+ `target = "10.77.0.2"\n[[server]]\nkeys = "keys"\nextension = "${A}"\n`
 		+ NAMED.slice(SERVER.length)],
-	['a fence of the wrong form', `${GATEWAY}[gateway.encoded]\nallow = ["10.77.0.1/24"]\nports = [4000]\n`],
-	['a fence around loopback', `${GATEWAY}[gateway.encoded]\nallow = ["127.0.0.0/8"]\nports = [4000]\n`],
+	['a fence of the wrong form',
+		`${GATEWAY}[gateway.encoded]\nallow = ["10.77.0.1/24"]\nports = [4000]\n`],
+	['a fence around loopback',
+		`${GATEWAY}[gateway.encoded]\nallow = ["127.0.0.0/8"]\nports = [4000]\n`],
 	['a fence around nothing', `${GATEWAY}[gateway.encoded]\nallow = []\nports = [4000]\n`],
 	['no fence', `${GATEWAY}[gateway.encoded]\nports = [4000]\nseal-keys = "seal"\n`],
 	['ports as a text', `${GATEWAY}ports = "4000"\n`],

@@ -1,5 +1,6 @@
-// What is said of wrong configurations is kept as a text to read: test/fixtures/broken-configurations.txt.
-// After a wanted change: UPDATE=1 node_modules/.bin/ava build/out/test/unit/service/config-broken.test.js
+// What is said of wrong configurations is kept as a text to read:
+// test/fixtures/broken-configurations.txt. After a wanted change: UPDATE=1 node_modules/.bin/ava
+// build/out/test/unit/service/config-broken.test.js
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import test from 'ava'
@@ -14,7 +15,8 @@ const machine = { compatible: [], ramBytes: 2 ** 30 }
 
 async function refusal(text: string): Promise<Refused> {
 	try {
-		await configOf({ file: FILE, text, value: parseToml(FILE, text) }, { boards: 'boards', machine })
+		const value = parseToml(FILE, text)
+		await configOf({ file: FILE, text, value }, { boards: 'boards', machine })
 	} catch (error) {
 		if (error instanceof Refused) return error
 		throw error
@@ -63,9 +65,9 @@ test('the place is exact: the column of the wrong character', (t) => {
 	t.is(pipe!.source![pipe!.column! - 1], '|')
 })
 
-test('a wrong encoding and CRLF do not shift places', async (t) => {
-	const crlf = BROKEN.find(([title]) => title === 'a misspelt log level')![1].replaceAll('\n', '\r\n')
-	const [fault] = (await refusal(crlf)).faults
+test('CRLF does not shift places', async (t) => {
+	const text = BROKEN.find(([title]) => title === 'a misspelt log level')![1]
+	const [fault] = (await refusal(text.replaceAll('\n', '\r\n'))).faults
 	const [same] = said.get('a misspelt log level')!.faults
 	t.deepEqual([fault!.line, fault!.column, fault!.source], [same!.line, same!.column, same!.source])
 })

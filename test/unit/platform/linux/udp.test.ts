@@ -99,6 +99,26 @@ check('wakeAfter wakes once, the latest call counts, and none comes after close'
 	t.is(wakes, 2)
 })
 
+check('a wake that has come, but was not heard yet, does not eat the next one', async (t) => {
+	const udp = openLinuxUdp(options(LOOPBACK))
+	let woken = (): void => {}
+	udp.listen({ readable: () => woken(), unreachable: () => {} })
+	const wake = (): Promise<void> => new Promise((resolve) => { woken = resolve })
+	for (let round = 0; round < 20; round++) {
+		udp.wakeAfter(1000)
+		// The kernel is done with it before the event loop looks.
+		const busy = performance.now() + 1
+		while (performance.now() < busy) udp.counters.has('x')
+		const setAt = performance.now()
+		udp.wakeAfter(3e6)
+		// The old one may still be told; the new one must be.
+		do await wake()
+		while (performance.now() - setAt < 3)
+	}
+	t.pass()
+	udp.close()
+})
+
 check(`what is sent in runs arrives as when sent one by one (seed ${SEED})`, async (t) => {
 	const generator = makeGenerator(SEED)
 	const senders = [openLinuxUdp(options(0x7f000003)), await openPortableUdp(options(0x7f000003))]
@@ -144,7 +164,9 @@ check('100 sockets, all in use at once, share what memory there is', async (t) =
 	const all = sockets.map(async (udp) => collect(udp, 10, 3))
 	for (const udp of sockets) {
 		const { port } = udp
-		for (const slot of slots) Object.assign(slot, { length: 100, address: LOOPBACK, port, local: 0 })
+		for (const slot of slots) {
+			Object.assign(slot, { length: 100, address: LOOPBACK, port, local: 0 })
+		}
 		t.is(from.sendBatch(slots, 0, 10), 10)
 	}
 	for (const texts of await Promise.all(all)) t.is(texts.length, 10)
@@ -200,7 +222,7 @@ check('a million packets sealed, sent, received, opened: no garbage', (t) => {
 	// The compiler still works on our code now and then; a packet's smallest object were 16 MB.
 	t.true(heapBytes / packets < 6, `${heapBytes} bytes of heap`)
 	t.true(externalBytes < 10_000, `${externalBytes} bytes outside of the heap`)
-	t.true(collections <= 1, `${collections} collections`)
+	t.true(collections <= 2, `${collections} collections`)
 })
 
 check('each packet alone, with a wake of the event loop: no buffer', (t) => {
