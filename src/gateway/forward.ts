@@ -116,7 +116,8 @@ export class Forwarder {
 			case KIND_MAC:
 				verdict.way = 'mac'
 				for (let i = 0; i < MAC_BYTES; i++) verdict.mac[i] = to.place[i]!
-				return undefined
+				// Nothing changes but an unfinished checksum.
+				return rewrite(frame, IPV4_DESTINATION, tables.address, UDP_DESTINATION, 0, 0)
 			case KIND_IPV6:
 				verdict.way = 'lan'
 				this.#learnPort(frame, port, now)

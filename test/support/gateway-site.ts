@@ -77,16 +77,23 @@ export async function startStranger(
 	return { publicKey, process: server }
 }
 
-/** NaCl's client in a box: sends `input` and returns what came back. */
+/** NaCl's client in a box: sends `input` and returns what came back. own: its own extension. */
 export async function talk(
 	owner: Owner, box: Box, publicKey: string, extension: string, input: Buffer,
-	address = PUBLIC, port = 4000,
+	address = PUBLIC, port = 4000, own?: string,
 ): Promise<Buffer> {
 	const join = 'exec 3<&0; cat <&3 >&7 & exec 7>&- 3<&-; cat <&6; wait'
-	const client = box.start(owner, 'curvecpclient', [
-		'-Q', 'server.example', publicKey, address, String(port), extension,
+	const words = [
+		'curvecpclient', '-Q', 'server.example', publicKey, address, String(port), extension,
 		'curvecpmessage', '-C', 'sh', '-c', join,
-	])
+	]
+	const octal =
+		own?.replace(/../g, (pair) => `\\${parseInt(pair, 16).toString(8).padStart(3, '0')}`)
+	// An /etc of its own, with nothing but the file that NaCl's client reads.
+	const script = 'mount -t tmpfs none /etc && printf "$0" > /etc/curvecpextension && exec "$@"'
+	const client = octal === undefined
+		? box.start(owner, words[0]!, words.slice(1))
+		: box.start(owner, 'unshare', ['--mount', 'sh', '-c', script, octal, ...words])
 	client.feed(input)
 	await client.ended
 	return client.stdout()
