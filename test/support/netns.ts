@@ -3,9 +3,14 @@
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
+import { threadId } from 'node:worker_threads'
 import { start, type Owner, type Started } from './processes.ts'
 
 const PREFIX = 'cg'
+/** Without the packages' own programs: one of them is called nft, and is not the kernel's. */
+const PATH = `${(process.env['PATH'] ?? '').split(':').filter((folder) =>
+	!folder.includes('node_modules')).join(':')}:/usr/sbin:/sbin`
+const ENV = { ...process.env, PATH }
 let made = 0
 
 export class Box {
@@ -18,13 +23,14 @@ export class Box {
 
 	run(command: string, ...args: readonly string[]): string {
 		return execFileSync('ip', ['netns', 'exec', this.ns, command, ...args], {
-			encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28,
+			encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28, env: ENV,
 		})
 	}
 
 	/** Its exit code, and no exception. */
 	try(command: string, ...args: readonly string[]): number | null {
-		return spawnSync('ip', ['netns', 'exec', this.ns, command, ...args], { stdio: 'ignore' }).status
+		const words = ['netns', 'exec', this.ns, command, ...args]
+		return spawnSync('ip', words, { stdio: 'ignore', env: ENV }).status
 	}
 
 	ip(line: string): void {
@@ -36,7 +42,7 @@ export class Box {
 	}
 
 	start(owner: Owner, command: string, args: readonly string[]): Started {
-		return start(owner, 'ip', ['netns', 'exec', this.ns, command, ...args])
+		return start(owner, 'ip', ['netns', 'exec', this.ns, command, ...args], { env: { PATH } })
 	}
 
 	/** When somebody in here has bound the UDP port. */
@@ -58,7 +64,7 @@ export class Network {
 
 	constructor(owner: Owner) {
 		sweep()
-		this.#id = `${PREFIX}${process.pid}x${made++}`
+		this.#id = `${PREFIX}${process.pid}x${threadId}x${made++}`
 		this.#owner = owner
 	}
 

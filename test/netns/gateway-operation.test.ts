@@ -1,0 +1,179 @@
+// Operation of the gateway in namespaces (drawing: test/support/gateway-site.ts): reloads, what is
+// left after a kill, others' tables, falling back, missing privileges, sealed extensions learnt by
+// the kernel, ICMP errors.
+
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fromHex, toHex } from '../../src/base/hex.ts'
+import { Sealer } from '../../src/gateway/sealed.ts'
+import { readSealKeys } from '../../src/platform/sealdir.ts'
+import {
+	EXT_ONE, EXT_TWO, makeSite, PUBLIC, randomInput, startGatewayProcess, startStranger, talk,
+} from '../support/gateway-site.ts'
+import { makeGenerator } from '../support/generator.ts'
+import { needs } from '../support/needs.ts'
+import type { Box } from '../support/netns.ts'
+import type { Started } from '../support/processes.ts'
+
+const netns = needs('linux', 'root', 'netns', 'ip', 'nft', 'curvecpserver', 'curvecpclient')
+const dumped = needs('linux', 'root', 'netns', 'ip', 'nft', 'socat', 'tcpdump')
+const lowered = needs('linux', 'root', 'netns', 'ip', 'nft', 'setpriv')
+
+function tables(box: Box): string[] {
+	return box.run('nft', 'list', 'tables').trim().split('\n').filter((line) => line !== '').sort()
+}
+
+/** When the fact holds, as the gateway's process lives on. */
+async function until(gateway: Started, fact: () => boolean, what: string): Promise<void> {
+	await gateway.until(fact, what)
+}
+
+netns('after kill -9 the next start removes what was left, and nobody else\'s table', async (t) => {
+	const site = makeSite(t)
+	site.gw.run('nft', 'add', 'table', 'ip', 'somebody')
+	site.gw.run('nft', 'add', 'table', 'ip', 'curvegate_wan1_1')
+	const routes = ['--route', `${EXT_ONE}=10.77.0.2`]
+	const killed = await startGatewayProcess(t, site, 'nftables', routes)
+	const before = tables(site.gw)
+	t.is(before.length, 4)
+	killed.signal('SIGKILL')
+	await killed.ended
+	t.deepEqual(tables(site.gw), before, 'the kernel forwards on')
+	const next = await startGatewayProcess(t, site, 'nftables', routes)
+	const after = tables(site.gw)
+	t.is(after.length, 4)
+	t.notDeepEqual(after, before)
+	next.signal('SIGTERM')
+	await next.ended
+	t.deepEqual(tables(site.gw), ['table ip curvegate_wan1_1', 'table ip somebody'])
+})
+
+netns('a reload sends differences only, loses nothing, and refuses a wrong file whole',
+	async (t) => {
+	const site = makeSite(t)
+	const file = join(site.folder, 'routes')
+	const line = (i: number): string => `${i.toString(16).padStart(32, 'e')} 10.77.0.3`
+	const write = (n: number): void =>
+		writeFileSync(file,
+			[`${EXT_ONE} 10.77.0.2`, ...Array.from({ length: n }, (_, i) => line(i)), ''].join('\n'))
+	write(100)
+	const one = await startStranger(t, site.one, '10.77.0.2', 4000, EXT_ONE)
+	const gateway = await startGatewayProcess(t, site, 'nftables', ['--routes', file])
+	const input = randomInput(300_000)
+	const talking = talk(t, site.away, one.publicKey, EXT_ONE, input)
+	for (let i = 1; i <= 5; i++) {
+		write(100 + i)
+		gateway.signal('SIGHUP')
+		await gateway.untilPrinted(new RegExp(`routes=${101 + i} added=1 changed=0 removed=0`))
+	}
+	t.true((await talking).equals(input))
+	writeFileSync(file, `${EXT_ONE} 10.77.0.2\n${EXT_TWO} 127.0.0.1\n`)
+	gateway.signal('SIGHUP')
+	await gateway.untilPrinted(/error reload .*loopback.*line=2/)
+	t.is(site.gw.run('nft', 'list', 'ruleset').match(/10\.77\.0\.3/g)?.length, 106, 'as it was')
+})
+
+netns('rules that somebody flushed come back', async (t) => {
+	const site = makeSite(t)
+	const gateway =
+		await startGatewayProcess(t, site, 'nftables', ['--route', `${EXT_ONE}=10.77.0.2`])
+	site.gw.run('nft', 'flush', 'ruleset')
+	await until(gateway, () => tables(site.gw).length === 2, 'the tables')
+	t.regex(gateway.stderr(), /rules-gone/)
+	const one = await startStranger(t, site.one, '10.77.0.2', 4000, EXT_ONE)
+	const input = randomInput(10_000)
+	t.true((await talk(t, site.away, one.publicKey, EXT_ONE, input)).equals(input))
+})
+
+netns('auto takes packet sockets when forwarding is off, and falls back to them in operation',
+	async (t) => {
+	const site = makeSite(t)
+	const one = await startStranger(t, site.one, '10.77.0.2', 4000, EXT_ONE)
+	const first = await startGatewayProcess(t, site, 'auto', ['--route', `${EXT_ONE}=10.77.0.2`])
+	t.regex(first.stdout().toString(), /packet \(not nftables: net\.ipv4\.ip_forward is off/)
+	first.signal('SIGTERM')
+	await first.ended
+	site.gw.sysctl('net.ipv4.ip_forward', '0')
+	const second = await startGatewayProcess(t, site, 'auto',
+		['--route', `${EXT_ONE}=10.77.0.2`, '--apply-sysctl'])
+	t.regex(second.stdout().toString(), /nftables \(the fastest/)
+	// Its rules go, and so does what they need: the next best takes over.
+	site.gw.sysctl('net.ipv4.ip_forward', '0')
+	site.gw.run('nft', 'flush', 'ruleset')
+	await second.untilPrinted(/rules-gone[\s\S]*datapath=/)
+	const input = randomInput(10_000)
+	t.true((await talk(t, site.away, one.publicKey, EXT_ONE, input)).equals(input))
+})
+
+lowered('without privileges: which are missing, and the relay', async (t) => {
+	const site = makeSite(t)
+	chmodSync(site.folder, 0o755)
+	const gateway = site.gw.start(t, 'setpriv', [
+		'--reuid', '65534', '--regid', '65534', '--clear-groups', process.execPath,
+		join(process.cwd(), 'build/out/src/cli/main.js'), 'gateway', '--wan', 'wan0', '--lan', 'lan0',
+		'--route', `${EXT_ONE}=10.77.0.2`,
+	])
+	const text = await gateway.untilPrinted(/relay \(.*\)/)
+	t.regex(text, /not nftables: /)
+	t.regex(text, /CAP_NET_RAW/)
+})
+
+netns('sealed extensions: learnt by the kernel, rotation and revocation under traffic',
+	async (t) => {
+	const site = makeSite(t)
+	const keys = join(site.folder, 'seal')
+	const seal = (verb: string): string => site.gw.run(process.execPath,
+		join(process.cwd(), 'build/out/src/cli/main.js'), 'seal', verb, keys)
+	seal('new')
+	const make = (): string => {
+		const extension = new Uint8Array(16)
+		new Sealer(readSealKeys(keys)).seal(extension, 0, 0, 2, makeGenerator(Date.now()))
+		return toHex(extension)
+	}
+	const old = make()
+	const one = await startStranger(t, site.one, '10.77.0.2', 4000, old)
+	const gateway = await startGatewayProcess(t, site, 'nftables',
+		['--allow', '10.77.0.0/24', '--seal-keys', keys])
+	const input = randomInput(200_000)
+	const talking = talk(t, site.away, one.publicKey, old, input)
+	const learnt = (): string => site.gw.run('nft', 'list', 'ruleset')
+	await until(gateway, () => learnt().includes(`0x${old.replace(/^0+/, '')} `),
+		'the kernel to learn')
+	seal('rotate')
+	gateway.signal('SIGHUP')
+	t.true((await talking).equals(input), 'both epochs are valid')
+	await gateway.untilPrinted(/info routes/)
+	const fresh = make()
+	t.is(fromHex(fresh, 16)![0]! >> 5, 1)
+	seal('revoke')
+	gateway.signal('SIGHUP')
+	await gateway.untilPrinted(/info routes[\s\S]*info routes/)
+	t.false(learnt().includes(old.replace(/^0+/, '')), 'nothing of the old epoch stays')
+	await one.process.stop()
+	const again = await startStranger(t, site.one, '10.77.0.2', 4000, fresh)
+	t.true((await talk(t, site.away, again.publicKey, fresh, input)).equals(input))
+})
+
+for (const datapath of ['nftables', 'packet']) {
+	dumped(`${datapath}: an error from a server names the public address only`, async (t) => {
+		const site = makeSite(t)
+		await startGatewayProcess(t, site, datapath, ['--route', `${EXT_ONE}=10.77.0.2`])
+		const dump = site.away.start(t, 'tcpdump', ['-l', '-n', '-i', 'eth0', '-c', '1', 'icmp[0] = 3'])
+		await dump.untilPrinted(/listening on/)
+		const hello = `QvnQ5XlH${fromHexText(EXT_ONE)}`.padEnd(224, '\0')
+		const file = join(site.folder, 'hello')
+		writeFileSync(file, hello, 'latin1')
+		// Nobody listens on `one`: its kernel says so.
+		for (let i = 0; dump.running && i < 50; i++) {
+			site.away.try('sh', '-c', `socat -u FILE:${file} UDP4-SENDTO:${PUBLIC}:4000`)
+			await Promise.race([dump.ended, pause(100)])
+		}
+		t.regex(dump.stdout().toString(),
+			/IP 192\.0\.2\.1 > 192\.0\.2\.2: ICMP 192\.0\.2\.1 udp port 4000 unreachable/)
+	})
+}
+
+function fromHexText(hex: string): string {
+	return String.fromCharCode(...fromHex(hex, 16)!)
+}
