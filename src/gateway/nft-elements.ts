@@ -107,7 +107,8 @@ function putRoute(
 	const value = (text: string | number): string => verb === 'add' ? `${key} : ${text}` : key
 	switch (target.kind) {
 		case 'ipv4':
-			to.put(verb, 'ip', 'servers', value(formatIpv4(target.address)))
+			to.put(verb, 'ip', changesPort(target.port, ports) ? 'ported' : 'servers',
+				value(formatIpv4(target.address)))
 			break
 		case 'own':
 			to.put(verb, 'ip', 'own', key)

@@ -29,6 +29,8 @@ export interface NftSettings {
 	readonly divertPorts: readonly number[]
 	/** MAC of the lan interface, for direct server return; undefined: no such targets. */
 	readonly lanMac: string | undefined
+	/** There are such targets now; without, no packet pays for them. */
+	readonly direct: boolean
 	/** undefined: unlimited. */
 	readonly sourceRate: Rate | undefined
 	readonly targetRate: Rate | undefined
@@ -55,6 +57,11 @@ const TO_CLIENT = hexMagic(SERVER_MAGIC)
 
 /** Longer than any Ethernet's packet: a train of datagrams that the kernel has not yet cut up. */
 const TRAIN_LENGTH = 1500
+const HEADERS = [
+	'ip frag-off & 0x3fff != 0 counter name c_fragment drop',
+	'ip hdrlength != 5 counter name c_options drop',
+	'ip ttl < 2 counter name c_ttl drop',
+]
 /** What one port diverts to userspace at most; the rest is dropped, as in every overload. */
 const DIVERT_RATE = { perSecond: 50_000, burst: 10_000 }
 
@@ -67,6 +74,8 @@ export function nftTable(s: NftSettings): string {
 		...['in', 'out', 'divert', ...NFT_DROPS].map((name) => `  counter c_${name} { }`),
 		...shapeSets(),
 		`  map servers { typeof ${RECEIVER} : ip daddr;${counter} }`,
+		// The same for those whose port changes: most packets then cost one look-up.
+		`  map ported { typeof ${RECEIVER} : ip daddr;${counter} }`,
 		`  set own { typeof ${RECEIVER};${counter} }`,
 		// Where the target's port is another than the public one.
 		`  map ports { typeof ${RECEIVER} : udp dport; }`,
@@ -112,7 +121,8 @@ export function nftChains(s: NftSettings): string {
 	const lines = [
 		`table ip ${s.table} {`,
 		...chain('leaving', leaving(s)),
-		...chain('targeted', limit('targets', 'ip daddr', s.targetRate), 'counter name c_in accept'),
+		...s.targetRate === undefined ? []
+			: chain('targeted', limit('targets', 'ip daddr', s.targetRate), 'counter name c_in accept'),
 		...chain('divert_now', divertNow(s)),
 		...chain('divert', divert(s), 'counter name c_route drop'),
 		...chain('route', route(s)),
@@ -123,19 +133,14 @@ export function nftChains(s: NftSettings): string {
 			`${MAGIC} ${TO_CLIENT} ${KIND} ${kinds(TO_CLIENT_KINDS)} counter name c_length drop`,
 			'counter name c_magic drop',
 		]),
-		...chain('headers', [
-			'ip frag-off & 0x3fff != 0 counter name c_fragment drop',
-			'ip hdrlength != 5 counter name c_options drop',
-			'ip ttl < 2 counter name c_ttl drop',
-		]),
-		...chain('inward', ['jump headers', ...gate('goto route'), 'goto refused']),
-		...chain('outward', ['jump headers', ...gate('notrack accept'), 'goto refused']),
+		...chain('inward', HEADERS, gate('goto route'), 'goto refused'),
+		...chain('outward', HEADERS, gate('notrack accept'), 'goto refused'),
 		...chain('pre', prerouting(s)),
 		...chain('output', output(s)),
 		...chain('post', postrouting(s)),
 		'}',
 	]
-	if (s.lanMac !== undefined) lines.push(...netdev(s, s.lanMac))
+	if (s.lanMac !== undefined && s.direct) lines.push(...netdev(s, s.lanMac))
 	return `${lines.join('\n')}\n`
 }
 
@@ -185,15 +190,17 @@ function gate(verdict: string): string[] {
 }
 
 function route(s: NftSettings): string[] {
+	const found = s.targetRate === undefined ? 'counter name c_in accept' : 'goto targeted'
 	return [
 		'notrack',
 		...limit('sources', 'ip saddr', s.sourceRate),
 		...s.ports.slice(1).map((port) => `udp dport ${port} ${RECEIVER} @changed `
 			+ `update @from_${port} { ${RECEIVER} . ip saddr . udp sport }`),
+		`ip daddr set ${RECEIVER} map @servers ${found}`,
+		`ip daddr set ${RECEIVER} map @learned ${found}`,
 		`udp dport set ${RECEIVER} map @ports`,
-		`ip daddr set ${RECEIVER} map @servers goto targeted`,
+		`ip daddr set ${RECEIVER} map @ported ${found}`,
 		`${RECEIVER} @own counter name c_in accept`,
-		`ip daddr set ${RECEIVER} map @learned goto targeted`,
 		'goto divert',
 	]
 }
@@ -310,6 +317,7 @@ function hex32(value: number): string {
 	return `0x${(value >>> 0).toString(16).padStart(8, '0')}`
 }
 
+/** A single value costs a comparison, a set a look-up. */
 function list(values: readonly number[]): string {
-	return `{ ${values.join(', ')} }`
+	return values.length === 1 ? String(values[0]) : `{ ${values.join(', ')} }`
 }

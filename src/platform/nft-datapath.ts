@@ -8,7 +8,7 @@ import type { Forwarder } from '../gateway/forward.ts'
 import { FRAME_AT, IPV4_BYTES, UDP_BYTES, type Frame } from '../gateway/frame.ts'
 import { NftDifferences, nftForget, nftLearn, nftPortions } from '../gateway/nft-elements.ts'
 import { nftChains, nftTable, type NftSettings } from '../gateway/nft-rules.ts'
-import { KIND_IPV4 } from '../gateway/route.ts'
+import { KIND_IPV4, KIND_MAC } from '../gateway/route.ts'
 import { CHANGED_PORT_LIFE, LEARNED_LIFE, LEARNED_MAX } from '../limits.ts'
 import { EXTENSION_BYTES, PACKET_RECEIVER_EXTENSION } from '../wire/packets.ts'
 import type { Datapath } from './datapath.ts'
@@ -76,6 +76,7 @@ export class NftDatapath implements Datapath {
 			wan: this.#options.wan, lan: this.#options.lan, address: tables.address >>> 0,
 			ports: tables.ports,
 			fence: tables.fence, sealed: tables.isSealed, divertPorts, lanMac: this.#options.lanMac,
+			direct: tables.routes.kinds.includes(KIND_MAC),
 			routeCounters: this.#options.routeCounters, learnedMax: LEARNED_MAX,
 			learnedSeconds: LEARNED_LIFE / SECOND, changedPortSeconds: CHANGED_PORT_LIFE / SECOND,
 		}
@@ -135,6 +136,9 @@ export class NftDatapath implements Datapath {
 	async refresh(): Promise<void> {
 		await this.#options.helper?.refresh()
 		await this.#apply(this.#differences?.take() ?? '')
+		// Rules for direct servers are there only when such servers are.
+		const direct = this.#forwarder.tables.routes.kinds.includes(KIND_MAC)
+		if (this.#settings !== undefined && direct !== this.#settings.direct) await this.refence()
 	}
 
 	/** A large reload does not wait for its end to begin. */

@@ -103,8 +103,7 @@ export function nftCounters(table: string): Map<string, number> {
 /** Packets per route, by extension in hex; empty when the table does not count them. */
 export function nftRouteCounters(table: string): Map<string, number> {
 	const counts = new Map<string, number>()
-	for (const kind of ['map', 'set'] as const) {
-		const name = kind === 'map' ? 'servers' : 'own'
+	for (const [kind, name] of [['map', 'servers'], ['map', 'ported'], ['set', 'own']] as const) {
 		for (const object of listJson(['list', kind, 'ip', table, name])) {
 			for (const element of object[kind]?.elem ?? []) {
 				const counted = elementOf(element)

@@ -47,7 +47,7 @@ export function makeSite(owner: Owner): Site {
 
 /** Our gateway, in its own process, once it forwards. */
 export async function startGatewayProcess(
-	owner: Owner, site: Site, datapath: string, args: readonly string[],
+	owner: Owner, site: Site, datapath: string, args: readonly string[], patienceMillis = 0,
 ): Promise<Started> {
 	// The kernel's switch is the datapath's to have: off, it forwards nothing untranslated.
 	site.gw.sysctl('net.ipv4.ip_forward', datapath === 'nftables' ? '1' : '0')
@@ -55,8 +55,15 @@ export async function startGatewayProcess(
 		resolve('build/out/src/cli/main.js'), 'gateway', '--wan', 'wan0', '--lan', 'lan0',
 		'--datapath', datapath, ...args,
 	])
-	await gateway.untilPrinted(/ports .*routes, /)
-	return gateway
+	const end = performance.now() + patienceMillis
+	for (;;) {
+		try {
+			await gateway.untilPrinted(/ports .*routes, /)
+			return gateway
+		} catch (error) {
+			if (!gateway.running || performance.now() > end) throw error
+		}
+	}
 }
 
 export interface Stranger {

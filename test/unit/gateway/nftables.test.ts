@@ -20,7 +20,8 @@ function settings(full: boolean, ports: number[]): NftSettings {
 			address: 0xc0000201,
 		ports, fence: full ? tables.fence : undefined, sealed: full,
 		divertPorts: full ? ports.map((_, i) => 40_000 + i) : [],
-		lanMac: full ? '02:00:00:00:00:09' : undefined, sourceRate: rate, targetRate: rate,
+		lanMac: full ? '02:00:00:00:00:09' : undefined, direct: full, sourceRate: rate,
+			targetRate: rate,
 		routeCounters: full, learnedMax: 1000, learnedSeconds: 600, changedPortSeconds: 300,
 	}
 }
@@ -66,9 +67,9 @@ test('only differences are told, deletions first, and an unchanged route not at 
 		'delete element ip T backs { 10.77.0.3 . 5000 }',
 		`delete element ip T changed { 0x${'11'.repeat(16)} }`,
 		'delete element ip T locals { 10.77.0.3 . 5000 }',
+		`delete element ip T ported { 0x${'11'.repeat(16)} }`,
 		`delete element ip T ports { 0x${'11'.repeat(16)} }`,
 		'delete element ip T quoted { 0x0a4d0003 . 5000 }',
-		`delete element ip T servers { 0x${'11'.repeat(16)} }`,
 	])
 	mine.setRoute(extension('aa'), target('10.77.0.9'))
 	t.is(differences.take(), `add element ip T servers { 0x${'aa'.repeat(16)} : 10.77.0.9 }\n`)
