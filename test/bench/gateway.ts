@@ -141,12 +141,14 @@ async function main(): Promise<void> {
 	const [seconds = '2', ...counts] = process.argv.slice(2)
 	const routes = counts.length === 0 ? [1, 1000, 100_000, 1_000_000] : counts.map(Number)
 	const rows = await benchGateway(Number(seconds), routes)
-	process.stdout.write('datapath    routes  packets/s    sent/s  ns/packet  rtt p50 µs  rtt p99 µs\n')
+	process.stdout.write(
+		'datapath    routes  packets/s    sent/s  ns/packet  rtt p50 µs  rtt p99 µs\n')
 	for (const row of rows) {
 		const { datapath, packetsPerSecond, sentPerSecond, nanosPerPacket, p50, p99 } = row
 		const columns = [datapath.padEnd(9), String(row.routes).padStart(8),
 			String(packetsPerSecond).padStart(10), String(sentPerSecond).padStart(9),
-			String(nanosPerPacket ?? '-').padStart(10), p50.toFixed(0).padStart(11), p99.toFixed(0).padStart(11)]
+			String(nanosPerPacket ?? '-').padStart(10), p50.toFixed(0).padStart(11),
+			p99.toFixed(0).padStart(11)]
 		process.stdout.write(`${columns.join(' ')}\n`)
 	}
 }

@@ -1,6 +1,6 @@
-// Run inside a namespace, for the gateway's bench. `blast IFACE MAC SECONDS < packets`: sends them round
-// and round as fast as it can. `echo IP PORT`: answers each packet as a server would. `ping IP PORT N
-// EXTENSION`: N round trips, one after the other; prints their nanoseconds.
+// Run inside a namespace, for the gateway's bench. `blast IFACE MAC SECONDS < packets`: sends them
+// round and round as fast as it can. `echo IP PORT`: answers each packet as a server would. `ping
+// IP PORT N EXTENSION`: N round trips, one after the other; prints their nanoseconds.
 
 import dgram from 'node:dgram'
 import { once } from 'node:events'
