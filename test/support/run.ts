@@ -15,6 +15,8 @@ const ALONE = /^test\/(interop|netns|bench|firmware)\/|\.alone\.test\.ts$/
 const COMPILED = 'build/out/'
 /** Lines of one failure that are shown; a difference of snapshots can be endless. */
 const DETAILS_MAX = 150
+/** When no test ends for so long, one of them hangs. */
+const IDLE_MILLIS = 180_000
 
 async function main(args: readonly string[]): Promise<number> {
 	const table = args.includes('--table')
@@ -29,7 +31,7 @@ async function main(args: readonly string[]): Promise<number> {
 	const alone = files.filter((file) => ALONE.test(file))
 	const results = [
 		...await runAva(together, ['--concurrency=2']),
-		...await runAva(alone, ['--concurrency=1', '--serial', '--timeout=180s']),
+		...await runAva(alone, ['--concurrency=1', '--serial']),
 	]
 	return report(results, (performance.now() - started) / 1000, table)
 }
@@ -54,9 +56,18 @@ async function runAva(files: readonly string[], options: readonly string[]): Pro
 	const ended = new Promise<string>((resolve) => {
 		ava.on('close', (code, signal) => resolve(String(signal ?? code)))
 	})
+	// AVA's own limit forgets to name the tests that it waits for, so it is set out of the way.
+	let last = 'none'
+	const stuck = setTimeout(() => {
+		console.log(`no test ended in ${IDLE_MILLIS / 1000} s; the last that did: ${last}`)
+		ava.kill('SIGINT')
+	}, IDLE_MILLIS)
 	for await (const line of createInterface({ input: ava.stdout })) {
 		if (!reader.read(line)) console.log(line)
+		if (/^(not )?ok /.test(line)) last = line
+		stuck.refresh()
 	}
+	clearTimeout(stuck)
 	const code = await ended
 	reader.end()
 	const failed = reader.results.some((result) => result.outcome === 'failed')
