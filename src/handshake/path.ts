@@ -84,6 +84,12 @@ export class Path {
 		return false
 	}
 
+	/** Whether the packet came by the extension of ours by which the connection is reached. */
+	reachedBy(slot: Slot): boolean {
+		const { serverExtension } = this.active
+		return same(serverExtension, 0, slot.bytes, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
+	}
+
 	wakeAt(): Nanos {
 		return Math.min(this.#probeAt, this.#expiresAt)
 	}
