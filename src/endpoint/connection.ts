@@ -86,7 +86,7 @@ export class Connection {
 		if (n > 0) this.path.probeSent(this.layer.lastSentId, SERVER_MESSAGE_BOX + n, now)
 		else n = this.layer.transmit(p, SERVER_MESSAGE_BOX, MESSAGE_MAX, now)
 		if (n === 0) return false
-		writeHead(p, SERVER_MAGIC, KIND_MESSAGE, place.clientExtension, place.serverExtension)
+		writeHead(p, SERVER_MAGIC, KIND_MESSAGE, place.theirExtension, place.ourExtension)
 		this.#session.seal(p, SERVER_MESSAGE_BOX, n, serverMessageNonce)
 		out.length = SERVER_MESSAGE_BOX + n
 		out.address = place.address

@@ -1,6 +1,8 @@
-// Where a server's client is: its address, port and extension, and by which of ours it came. A
-// verified packet from elsewhere makes that place a candidate; only an acknowledgment of our probe,
-// coming from there, moves the connection. spec: addressing page, Mobile clients; protocol.md 3.3
+// Where the peer is: its address, port and extension, and by which of ours it reaches us. A verified
+// packet from elsewhere makes that place a candidate; only an acknowledgment of our probe, coming
+// from there, moves the connection. Clients treat servers by the same rule as servers treat clients:
+// who merely repeats packets faster leads nobody astray. spec: addressing page, Mobile clients;
+// protocol.md 3.3
 
 import { copy, same, type Bytes } from '../base/bytes.ts'
 import type { Slot } from '../base/slots.ts'
@@ -23,23 +25,23 @@ class Place {
 	address = 0
 	port = 0
 	local = 0
-	readonly clientExtension: Bytes = new Uint8Array(EXTENSION_BYTES)
-	/** The extension by which the client reaches us: it expects it back. */
-	readonly serverExtension: Bytes = new Uint8Array(EXTENSION_BYTES)
+	readonly theirExtension: Bytes = new Uint8Array(EXTENSION_BYTES)
+	/** The extension by which the peer reaches us: a client expects it back. */
+	readonly ourExtension: Bytes = new Uint8Array(EXTENSION_BYTES)
 
 	take(slot: Slot): void {
 		this.address = slot.address
 		this.port = slot.port
 		this.local = slot.local
-		copy(this.clientExtension, 0, slot.bytes, PACKET_SENDER_EXTENSION, EXTENSION_BYTES)
-		copy(this.serverExtension, 0, slot.bytes, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
+		copy(this.theirExtension, 0, slot.bytes, PACKET_SENDER_EXTENSION, EXTENSION_BYTES)
+		copy(this.ourExtension, 0, slot.bytes, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
 	}
 
 	is(slot: Slot): boolean {
 		const p = slot.bytes
 		return this.address === slot.address && this.port === slot.port && this.local === slot.local
-			&& same(this.clientExtension, 0, p, PACKET_SENDER_EXTENSION, EXTENSION_BYTES)
-			&& same(this.serverExtension, 0, p, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
+			&& same(this.theirExtension, 0, p, PACKET_SENDER_EXTENSION, EXTENSION_BYTES)
+			&& same(this.ourExtension, 0, p, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
 	}
 }
 
@@ -86,8 +88,8 @@ export class Path {
 
 	/** Whether the packet came by the extension of ours by which the connection is reached. */
 	reachedBy(slot: Slot): boolean {
-		const { serverExtension } = this.active
-		return same(serverExtension, 0, slot.bytes, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
+		const { ourExtension } = this.active
+		return same(ourExtension, 0, slot.bytes, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
 	}
 
 	wakeAt(): Nanos {
