@@ -181,7 +181,7 @@ export class ServerNode implements Node {
 	turn(now: Nanos): boolean {
 		let busy = false
 		for (let c = this.endpoint.event(now); c !== undefined; c = this.endpoint.event(now)) {
-			if (c.state === 'open') busy = this.#program(c).turn(now) || busy
+			if (c.state !== 'closed') busy = this.#program(c).turn(now) || busy
 			this.endpoint.touch(c, now)
 		}
 		return busy
