@@ -21,6 +21,7 @@ import {
 import type { Ending } from './connection.ts'
 import { Liveness, type LivenessLimits } from './liveness.ts'
 import type { OwnExtension } from './own-extension.ts'
+import { writeNext } from './outgoing.ts'
 import { Race, type Host } from './race.ts'
 
 export interface ClientOptions {
@@ -193,7 +194,7 @@ export class ClientEndpoint {
 		const drop = this.#handshake.readCookie(slot.bytes)
 		if (drop !== undefined) return drop
 		this.winner = host
-		this.#path = new Path(slot)
+		this.#path = new Path(slot, true, this.#o.random, now)
 		this.handshakeNanos = now - this.#helloAt[host]!
 		const patience = this.hosts.length > 1 ? INITIATE_PATIENCE : COOKIE_AGE
 		this.#state = { kind: 'initiateSent', renewAt: now + patience }
@@ -251,20 +252,18 @@ export class ClientEndpoint {
 
 	#writeMessage(out: Slot, now: Nanos): boolean {
 		const handshake = this.#handshake
-		const { layer } = this
 		const path = this.#path!
 		const p = out.bytes
 		const at = handshake.messageAt
 		const most = handshake.established ? MESSAGE_MAX : INITIATE_MESSAGE_MAX
-		const room = path.probeRoom(now)
-		let n = room > 0 ? layer.transmitProbe(p, at, room, now) : 0
-		const probe = n > 0
-		if (probe) path.probeSent(layer.lastSentId, at + n, now)
-		else n = layer.transmit(p, at, most, now)
+		const n = writeNext(this.layer, path, p, at, most, now)
 		if (n === 0) return false
 		const winner = this.hosts[this.winner]!
-		const to = probe ? path.candidate! : this.#asksWinner ? winner : path.active
-		if (this.#inDoubt && !probe) this.#asksWinner = !this.#asksWinner
+		let to: { readonly address: number, readonly port: number } = path.target
+		if (this.#inDoubt && to === path.active) {
+			if (this.#asksWinner) to = winner
+			this.#asksWinner = !this.#asksWinner
+		}
 		out.length = handshake.write(p, n, winner.extension, this.#o.ownExtension.current)
 		out.address = to.address
 		out.port = to.port

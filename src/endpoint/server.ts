@@ -29,6 +29,7 @@ export class ServerEndpoint {
 	readonly #table: ConnectionTable
 	readonly #rows: (Connection | undefined)[]
 	readonly #free: number[] = []
+	readonly #random: Random
 	readonly #hellos: HelloQueue
 	readonly #budget: HelloBudget
 	/** Who may have something to send, who has changed, and when each wants to be woken. */
@@ -48,6 +49,7 @@ export class ServerEndpoint {
 
 	/** answerCost: the time that the answer to one Hello takes on this machine. */
 	constructor(connections: number, random: Random, answerCost: Nanos = ANSWER_COST) {
+		this.#random = random
 		this.#hellos = new HelloQueue(random)
 		this.#budget = new HelloBudget(answerCost)
 		this.#table = new ConnectionTable(connections, random)
@@ -206,7 +208,9 @@ export class ServerEndpoint {
 		// Only now, so that no packet that proves less can take a row from anybody.
 		if (replaced !== undefined) this.#remove(replaced, now)
 		const row = this.#free.pop()!
-		const connection = new Connection({ row, identity, name, proof, clientKey, slot, now })
+		const connection = new Connection({
+			row, identity, name, proof, clientKey, slot, random: this.#random, now,
+		})
 		this.#rows[row] = connection
 		this.#table.insert(row, slot.bytes, CLIENT_SHORT_TERM_KEY)
 		this.counts.opened++
