@@ -33,6 +33,8 @@ export const DRAIN: Nanos = 10 * SECOND
 export const MINUTE: Nanos = 60 * SECOND
 /** Age at which a client stops trusting its cookie and starts anew: the server promises 60 s. */
 export const COOKIE_AGE: Nanos = 50 * SECOND
+/** A client with other hosts to ask waits so long for the answer to its Initiates. */
+export const INITIATE_PATIENCE: Nanos = 10 * SECOND
 /**
  * Finished connections remembered for each minute key, so that a recorded Initiate opens nothing.
  */

@@ -1,6 +1,7 @@
 // One connection as its client holds it: the race for a Cookie, the handshake, and then one session
-// with one server. A try whose cookie has aged is followed by a new one under a new C'. spec:
-// 2.3-2.6
+// with one server. A try whose cookie has aged is followed by a new one under a new C'. A client in
+// doubt, after silence or a change of its own place, asks the host that won besides the place where
+// it last had the server. spec: 2.3-2.6
 
 import { same, type Bytes } from '../base/bytes.ts'
 import type { Random } from '../base/random.ts'
@@ -8,7 +9,8 @@ import type { Slot } from '../base/slots.ts'
 import { NEVER, type Nanos } from '../base/time.ts'
 import type { Box } from '../crypto/box.ts'
 import { ClientHandshake, type ClientIdentity } from '../handshake/client.ts'
-import { ALERT, COOKIE_AGE, TIME_WAIT } from '../limits.ts'
+import { Path } from '../handshake/path.ts'
+import { ALERT, COOKIE_AGE, INITIATE_PATIENCE, TIME_WAIT } from '../limits.ts'
 import type { MessageLayer } from '../message/layer.ts'
 import { classifyToClient } from '../wire/classify.ts'
 import { makeDropCounts, type Drop } from '../wire/drop.ts'
@@ -19,6 +21,7 @@ import {
 import type { Ending } from './connection.ts'
 import { Liveness, type LivenessLimits } from './liveness.ts'
 import type { OwnExtension } from './own-extension.ts'
+import { writeNext } from './outgoing.ts'
 import { Race, type Host } from './race.ts'
 
 export interface ClientOptions {
@@ -27,7 +30,6 @@ export interface ClientOptions {
 	identity: ClientIdentity
 	/** In the order in which they are to be tried; at least one. */
 	hosts: readonly Host[]
-	serverExtension: Bytes
 	ownExtension: OwnExtension
 	layer: MessageLayer
 	liveness: LivenessLimits
@@ -60,9 +62,11 @@ export class ClientEndpoint {
 	readonly #helloAt: Nanos[]
 	#handshake: ClientHandshake
 	#state: State
-	/** Where packets go: the winner, or wherever the server has moved to since. */
-	#address = 0
-	#port = 0
+	/** Where the server is: the winner, or where it has moved to since; undefined while racing. */
+	#path: Path | undefined
+	/** Nothing was heard since we asked: every other packet goes to the winner, the next one too. */
+	#inDoubt = false
+	#asksWinner = false
 	#changed = false
 
 	constructor(o: ClientOptions) {
@@ -73,7 +77,7 @@ export class ClientEndpoint {
 		this.#liveness = new Liveness(o.liveness, ALERT, o.now)
 		this.#helloAt = o.hosts.map(() => NEVER)
 		this.#handshake = new ClientHandshake(o.box, o.random, o.identity)
-		this.#state = this.#begin(o.now)
+		this.#state = this.#begin(-1, o.now)
 	}
 
 	/** The server's long-term public key. */
@@ -107,7 +111,10 @@ export class ClientEndpoint {
 		switch (state.kind) {
 			case 'racing': return Math.min(state.race.wakeAt(), this.#giveUpAt)
 			case 'initiateSent': return Math.min(this.layer.wakeAt(), state.renewAt, this.#giveUpAt)
-			case 'established': return Math.min(this.layer.wakeAt(), this.#liveness.wakeAt())
+			case 'established': {
+				const path = this.#path!.wakeAt()
+				return Math.min(this.layer.wakeAt(), path, this.#liveness.wakeAt())
+			}
 			case 'timeWait': return Math.min(this.layer.wakeAt(), state.forgetAt)
 			case 'closed': return NEVER
 		}
@@ -126,6 +133,7 @@ export class ClientEndpoint {
 				return
 			case 'established':
 				this.layer.wake(now)
+				this.#path!.wake(now)
 				this.#live(now)
 				return
 			case 'timeWait':
@@ -156,7 +164,8 @@ export class ClientEndpoint {
 	/** Our own address has changed, or may have, or our extension: the server must hear of it. */
 	moved(extension: Bytes, now: Nanos): void {
 		this.#o.ownExtension.change(extension, now)
-		if (this.#state.kind === 'established') this.layer.ping(now)
+		if (this.#state.kind === 'racing') this.#state.race.moved(now)
+		else if (this.#state.kind !== 'closed') this.#ask(now)
 	}
 
 	/** How long ago a host had its first Hello of this try; -Infinity: it had none. */
@@ -172,9 +181,9 @@ export class ClientEndpoint {
 		const p = slot.bytes
 		const kind = classifyToClient(p, slot.length)
 		if (kind !== 'cookie' && kind !== 'serverMessage') return kind
-		const { ownExtension, serverExtension } = this.#o
-		if (!ownExtension.accepts(p, PACKET_RECEIVER_EXTENSION, now)) return 'extension'
-		if (!same(p, PACKET_SENDER_EXTENSION, serverExtension, 0, EXTENSION_BYTES)) return 'extension'
+		// What the server uses stays good: those of the reference's kind never learn of another.
+		if (this.#path?.reachedBy(slot) !== true
+			&& !this.#o.ownExtension.accepts(p, PACKET_RECEIVER_EXTENSION, now)) return 'extension'
 		return kind === 'cookie' ? this.#readCookie(slot, now) : this.#readMessage(slot, now)
 	}
 
@@ -185,10 +194,10 @@ export class ClientEndpoint {
 		const drop = this.#handshake.readCookie(slot.bytes)
 		if (drop !== undefined) return drop
 		this.winner = host
-		this.#address = slot.address
-		this.#port = slot.port
+		this.#path = new Path(slot, true, this.#o.random, now)
 		this.handshakeNanos = now - this.#helloAt[host]!
-		this.#state = { kind: 'initiateSent', renewAt: now + COOKIE_AGE }
+		const patience = this.hosts.length > 1 ? INITIATE_PATIENCE : COOKIE_AGE
+		this.#state = { kind: 'initiateSent', renewAt: now + patience }
 		this.layer.seedRtt(this.handshakeNanos, now)
 		// The server may speak only when it was spoken to; data that waits says as much.
 		this.layer.ping(now)
@@ -197,17 +206,21 @@ export class ClientEndpoint {
 	}
 
 	#readMessage(slot: Slot, now: Nanos): Drop | undefined {
-		if (this.#state.kind === 'racing' || this.#state.kind === 'closed') return 'connection'
+		const path = this.#path
+		if (path === undefined || this.#state.kind === 'closed') return 'connection'
+		if (!this.#isFrom(slot, this.hosts[this.winner]!.extension)) return 'extension'
+		const { address, port } = path.active
 		if (this.#state.kind === 'initiateSent'
-			&& (slot.address !== this.#address || slot.port !== this.#port)) return 'connection'
+			&& (slot.address !== address || slot.port !== port)) return 'connection'
 		const drop = this.#handshake.openMessage(slot.bytes, slot.length)
 		if (drop !== undefined) return drop
 		if (this.#state.kind === 'initiateSent') this.#state = { kind: 'established' }
-		if (this.#handshake.session!.newest) {
-			this.#address = slot.address
-			this.#port = slot.port
+		const { layer } = this
+		layer.receive(slot.bytes, SERVER_MESSAGE_BOX, slot.length - SERVER_MESSAGE_BOX, now)
+		if (this.#handshake.session!.newest && path.observe(slot, layer.lastAckId, now)) {
+			layer.newPath(now)
 		}
-		this.layer.receive(slot.bytes, SERVER_MESSAGE_BOX, slot.length - SERVER_MESSAGE_BOX, now)
+		this.#believe()
 		this.#liveness.heard(this.layer.movedBytes, now)
 		this.#settle(now)
 		this.#changed = true
@@ -216,59 +229,86 @@ export class ClientEndpoint {
 
 	#hostOf(slot: Slot): number {
 		return this.hosts.findIndex((host, i) => this.#helloAt[i] !== NEVER
-			&& host.address === slot.address && host.port === slot.port)
+			&& host.address === slot.address && host.port === slot.port
+			&& this.#isFrom(slot, host.extension))
+	}
+
+	#isFrom(slot: Slot, extension: Bytes): boolean {
+		return same(slot.bytes, PACKET_SENDER_EXTENSION, extension, 0, EXTENSION_BYTES)
 	}
 
 	#writeHello(race: Race, out: Slot, now: Nanos): boolean {
-		const host = race.next(now)
-		if (host < 0) return false
-		const { serverExtension, ownExtension } = this.#o
-		out.length = this.#handshake.writeHello(out.bytes, serverExtension, ownExtension.current)
-		out.address = this.hosts[host]!.address
-		out.port = this.hosts[host]!.port
-		out.local = host + 1
-		if (this.#helloAt[host] === NEVER) this.#helloAt[host] = now
+		const turn = race.next(now)
+		if (turn < 0) return false
+		const host = this.hosts[turn]!
+		const own = this.#o.ownExtension.current
+		out.length = this.#handshake.writeHello(out.bytes, host.extension, own)
+		out.address = host.address
+		out.port = host.port
+		out.local = turn + 1
+		if (this.#helloAt[turn] === NEVER) this.#helloAt[turn] = now
 		return true
 	}
 
 	#writeMessage(out: Slot, now: Nanos): boolean {
 		const handshake = this.#handshake
+		const path = this.#path!
+		const p = out.bytes
 		const at = handshake.messageAt
-		const room = handshake.established ? MESSAGE_MAX : INITIATE_MESSAGE_MAX
-		const n = this.layer.transmit(out.bytes, at, room, now)
+		const most = handshake.established ? MESSAGE_MAX : INITIATE_MESSAGE_MAX
+		const n = writeNext(this.layer, path, p, at, most, now)
 		if (n === 0) return false
-		const { serverExtension, ownExtension } = this.#o
-		out.length = handshake.write(out.bytes, n, serverExtension, ownExtension.current)
-		out.address = this.#address
-		out.port = this.#port
+		const winner = this.hosts[this.winner]!
+		let to: { readonly address: number, readonly port: number } = path.target
+		if (this.#inDoubt && to === path.active) {
+			if (this.#asksWinner) to = winner
+			this.#asksWinner = !this.#asksWinner
+		}
+		out.length = handshake.write(p, n, winner.extension, this.#o.ownExtension.current)
+		out.address = to.address
+		out.port = to.port
 		out.local = this.winner + 1
 		return true
 	}
 
+	/** The server must answer, from wherever it is. */
+	#ask(now: Nanos): void {
+		this.#inDoubt = true
+		this.layer.ping(now)
+	}
+
+	#believe(): void {
+		this.#inDoubt = false
+		this.#asksWinner = false
+	}
+
 	/** A first try, or another: new C', new cookie, all hosts again. */
-	#begin(now: Nanos): State {
+	#begin(last: number, now: Nanos): State {
 		this.tries++
 		this.winner = -1
+		this.#path = undefined
+		this.#believe()
 		this.#helloAt.fill(NEVER)
 		if (!this.#handshake.prepare()) {
 			this.ending = 'refused'
 			this.#changed = true
 			return { kind: 'closed' }
 		}
-		return { kind: 'racing', race: new Race(this.hosts, this.#o.random, now) }
+		return { kind: 'racing', race: new Race(this.hosts.length, last, this.#o.random, now) }
 	}
 
+	/** The winner left our Initiates without an answer: the others go first now. */
 	#renew(now: Nanos): void {
 		const { box, random, identity } = this.#o
 		this.#handshake.purge()
 		this.#handshake = new ClientHandshake(box, random, identity)
-		this.#state = this.#begin(now)
+		this.#state = this.#begin(this.winner, now)
 		this.#changed = true
 	}
 
 	#live(now: Nanos): void {
 		const verdict = this.#liveness.wake(now)
-		if (verdict === 'ping') this.layer.ping(now)
+		if (verdict === 'ping') this.#ask(now)
 		else if (verdict !== undefined) this.#end(verdict)
 		else this.#settle(now)
 	}

@@ -3,6 +3,7 @@
 // 4.9
 
 import type { Bytes } from '../base/bytes.ts'
+import type { Random } from '../base/random.ts'
 import type { Slot } from '../base/slots.ts'
 import { NEVER, type Nanos } from '../base/time.ts'
 import { Path } from '../handshake/path.ts'
@@ -18,6 +19,7 @@ import {
 import { writeHead } from '../wire/write.ts'
 import { Liveness } from './liveness.ts'
 import type { Identity, ServedName } from './identity.ts'
+import { writeNext } from './outgoing.ts'
 
 /** Why a connection is over; done: both streams ended and were acknowledged. */
 export type Ending = 'done' | 'lost' | 'idle' | 'timeout' | 'refused' | 'aborted'
@@ -44,13 +46,13 @@ export class Connection {
 
 	constructor(o: {
 		row: number, identity: Identity, name: ServedName, proof: Proof, clientKey: string, slot: Slot,
-		now: Nanos,
+		random: Random, now: Nanos,
 	}) {
 		this.row = o.row
 		this.identity = o.identity
 		this.name = o.name
 		this.layer = o.name.makeLayer(o.now)
-		this.path = new Path(o.slot)
+		this.path = new Path(o.slot, false, o.random, o.now)
 		this.clientLongTerm = o.proof.clientLongTerm
 		this.clientKey = o.clientKey
 		this.openedAt = o.now
@@ -79,14 +81,10 @@ export class Connection {
 
 	transmit(out: Slot, now: Nanos): boolean {
 		const p = out.bytes
-		const room = this.path.probeRoom(now)
-		let n = 0
-		if (room > 0) n = this.layer.transmitProbe(p, SERVER_MESSAGE_BOX, room, now)
-		const place = n > 0 ? this.path.candidate! : this.path.active
-		if (n > 0) this.path.probeSent(this.layer.lastSentId, SERVER_MESSAGE_BOX + n, now)
-		else n = this.layer.transmit(p, SERVER_MESSAGE_BOX, MESSAGE_MAX, now)
+		const n = writeNext(this.layer, this.path, p, SERVER_MESSAGE_BOX, MESSAGE_MAX, now)
 		if (n === 0) return false
-		writeHead(p, SERVER_MAGIC, KIND_MESSAGE, place.clientExtension, place.serverExtension)
+		const place = this.path.target
+		writeHead(p, SERVER_MAGIC, KIND_MESSAGE, place.theirExtension, place.ourExtension)
 		this.#session.seal(p, SERVER_MESSAGE_BOX, n, serverMessageNonce)
 		out.length = SERVER_MESSAGE_BOX + n
 		out.address = place.address
@@ -97,8 +95,10 @@ export class Connection {
 
 	wakeAt(): Nanos {
 		if (this.state === 'closed') return NEVER
-		if (this.state === 'timeWait') return Math.min(this.#forgetAt, this.layer.wakeAt())
-		return Math.min(this.layer.wakeAt(), this.path.wakeAt(), this.#liveness.wakeAt())
+		// A layer that may not send is not asked: only a packet from its client changes anything.
+		const layer = this.path.room > 0 ? this.layer.wakeAt() : NEVER
+		if (this.state === 'timeWait') return Math.min(this.#forgetAt, layer)
+		return Math.min(layer, this.path.wakeAt(), this.#liveness.wakeAt())
 	}
 
 	wake(now: Nanos): void {

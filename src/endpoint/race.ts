@@ -2,6 +2,7 @@
 // at the reference's growing intervals until one of them has answered. spec: protocol.md 2.3, 2.4;
 // RFC 8305
 
+import type { Bytes } from '../base/bytes.ts'
 import { randomBelow, type Random } from '../base/random.ts'
 import { NEVER, SECOND, type Nanos } from '../base/time.ts'
 import { RACE_DELAY } from '../limits.ts'
@@ -10,6 +11,7 @@ export interface Host {
 	/** IPv4, first octet highest, and UDP port. */
 	readonly address: number
 	readonly port: number
+	readonly extension: Bytes
 }
 
 /** The wait after a host's n-th Hello is FIRST_WAIT · GROWTH^n and up to as much again. */
@@ -20,14 +22,21 @@ const GROWTH_STEPS = 7
 
 export class Race {
 	readonly #random: Random
-	/** When each host's next Hello is due, and how many it has had. */
+	/** When each host's next Hello is due, when its last was sent, and how many it has had. */
 	readonly #dueAt: Nanos[]
+	readonly #sentAt: Nanos[]
 	readonly #sent: number[]
 
-	constructor(hosts: readonly Host[], random: Random, now: Nanos) {
+	/** last: the host that goes behind all others, because it failed; -1: none. */
+	constructor(hosts: number, last: number, random: Random, now: Nanos) {
 		this.#random = random
-		this.#dueAt = hosts.map((_, i) => now + i * RACE_DELAY)
-		this.#sent = hosts.map(() => 0)
+		const turnOf = (host: number): number => {
+			if (host === last) return hosts - 1
+			return last >= 0 && host > last ? host - 1 : host
+		}
+		this.#dueAt = Array.from({ length: hosts }, (_, host) => now + turnOf(host) * RACE_DELAY)
+		this.#sentAt = new Array<Nanos>(hosts).fill(-Infinity)
+		this.#sent = new Array<number>(hosts).fill(0)
 	}
 
 	wakeAt(): Nanos {
@@ -45,7 +54,17 @@ export class Race {
 		if (now < this.#dueAt[first]!) return -1
 		const wait = FIRST_WAIT * GROWTH ** Math.min(this.#sent[first]!++, GROWTH_STEPS)
 		this.#dueAt[first] = now + wait + randomBelow(this.#random, wait)
+		this.#sentAt[first] = now
 		return first
+	}
+
+	/** Answers may have gone to where we were: who was asked is asked again, at most so often. */
+	moved(now: Nanos): void {
+		for (let i = 0; i < this.#dueAt.length; i++) {
+			if (this.#sent[i] === 0) continue
+			this.#sent[i] = 1
+			this.#dueAt[i] = Math.min(this.#dueAt[i]!, Math.max(now, this.#sentAt[i]! + RACE_DELAY))
+		}
 	}
 
 	/** The network says that this host cannot be reached: whoever is next need not wait. */

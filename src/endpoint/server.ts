@@ -29,12 +29,15 @@ export class ServerEndpoint {
 	readonly #table: ConnectionTable
 	readonly #rows: (Connection | undefined)[]
 	readonly #free: number[] = []
+	readonly #random: Random
 	readonly #hellos: HelloQueue
 	readonly #budget: HelloBudget
 	/** Who may have something to send, who has changed, and when each wants to be woken. */
 	readonly #ready: RowQueue
 	readonly #changed: RowQueue
 	readonly #timers: TimerHeap
+	/** Who is in TIME-WAIT, in the order in which they came. */
+	readonly #done: RowQueue
 	/** Packets that the first of #ready has sent in its turn. */
 	#turnCount = 0
 	/** Packets of connections since the last Cookie. */
@@ -46,6 +49,7 @@ export class ServerEndpoint {
 
 	/** answerCost: the time that the answer to one Hello takes on this machine. */
 	constructor(connections: number, random: Random, answerCost: Nanos = ANSWER_COST) {
+		this.#random = random
 		this.#hellos = new HelloQueue(random)
 		this.#budget = new HelloBudget(answerCost)
 		this.#table = new ConnectionTable(connections, random)
@@ -54,6 +58,7 @@ export class ServerEndpoint {
 		this.#ready = new RowQueue(connections)
 		this.#changed = new RowQueue(connections)
 		this.#timers = new TimerHeap(connections)
+		this.#done = new RowQueue(connections)
 	}
 
 	/** Connections that are held, TIME-WAIT included. */
@@ -127,8 +132,10 @@ export class ServerEndpoint {
 		this.#release(now)
 		for (let row = this.#changed.shift(); row >= 0; row = this.#changed.shift()) {
 			const connection = this.#rows[row]
-			if (connection?.state === 'closed') this.#leaving = connection
-			if (connection !== undefined) return connection
+			if (connection === undefined) continue
+			if (connection.state === 'closed') this.#leaving = connection
+			if (connection.state === 'timeWait') this.#done.push(row)
+			return connection
 		}
 		return undefined
 	}
@@ -153,13 +160,28 @@ export class ServerEndpoint {
 	}
 
 	#receive(slot: Slot, kind: ToServer, now: Nanos): Drop | undefined {
+		if (kind !== 'hello') {
+			const row = this.#table.find(slot.bytes, CLIENT_SHORT_TERM_KEY)
+			if (row >= 0) return this.#deliver(this.#rows[row]!, slot, kind, now)
+		}
 		const identity = this.#identityOf(slot, now)
 		if (identity === undefined) return 'extension'
-		if (kind === 'hello') return this.#hellos.push(slot, now) ? undefined : 'full'
-		const row = this.#table.find(slot.bytes, CLIENT_SHORT_TERM_KEY)
-		if (row < 0) return kind === 'initiate' ? this.#open(slot, identity, now) : 'connection'
-		const connection = this.#rows[row]!
-		if (connection.identity !== identity) return 'extension'
+		switch (kind) {
+			case 'hello': return this.#hellos.push(slot, now) ? undefined : 'full'
+			case 'initiate': return this.#open(slot, identity, now)
+			case 'clientMessage': return 'connection'
+		}
+	}
+
+	/**
+	 * A connection keeps the extension by which it is reached: clients of the reference's kind never
+	 * learn of another.
+	 */
+	#deliver(
+		connection: Connection, slot: Slot, kind: 'initiate' | 'clientMessage', now: Nanos,
+	): Drop | undefined {
+		const { path, identity } = connection
+		if (!path.reachedBy(slot) && !identity.owns(slot.bytes, now)) return 'extension'
 		const drop = connection.receive(slot, kind, now)
 		if (drop === undefined) this.#note(connection)
 		return drop
@@ -171,7 +193,8 @@ export class ServerEndpoint {
 	}
 
 	#open(slot: Slot, identity: Identity, now: Nanos): Drop | undefined {
-		if (this.#free.length === 0 && !this.#evict(now)) return 'full'
+		const replaced = this.#free.length === 0 ? this.#longestDone() : undefined
+		if (this.#free.length === 0 && replaced === undefined) return 'full'
 		const clientKey = clientKeyOf(slot.bytes)
 		const proof = identity.handshake.acceptInitiate(slot.bytes, slot.length, now)
 		if (typeof proof === 'string') return proof
@@ -182,8 +205,12 @@ export class ServerEndpoint {
 			proof.session.purge()
 			return refusal
 		}
+		// Only now, so that no packet that proves less can take a row from anybody.
+		if (replaced !== undefined) this.#remove(replaced, now)
 		const row = this.#free.pop()!
-		const connection = new Connection({ row, identity, name, proof, clientKey, slot, now })
+		const connection = new Connection({
+			row, identity, name, proof, clientKey, slot, random: this.#random, now,
+		})
 		this.#rows[row] = connection
 		this.#table.insert(row, slot.bytes, CLIENT_SHORT_TERM_KEY)
 		this.counts.opened++
@@ -224,15 +251,13 @@ export class ServerEndpoint {
 		return false
 	}
 
-	/** Room for a new connection: one in TIME-WAIT has only courtesies left to do. */
-	#evict(now: Nanos): boolean {
-		for (const connection of this.connections()) {
-			if (connection.state !== 'timeWait') continue
-			connection.close('done')
-			this.#remove(connection, now)
-			return true
+	/** Who has been in TIME-WAIT for longest: it has only courtesies left to do. */
+	#longestDone(): Connection | undefined {
+		for (let row = this.#done.first(); row >= 0; row = this.#done.first()) {
+			if (this.#rows[row]?.state === 'timeWait') return this.#rows[row]
+			this.#done.shift() // has left it
 		}
-		return false
+		return undefined
 	}
 
 	#note(connection: Connection): void {
@@ -253,10 +278,12 @@ export class ServerEndpoint {
 	#remove(connection: Connection, now: Nanos): void {
 		const { row } = connection
 		if (this.#rows[row] !== connection) return
+		connection.close('done')
 		this.#rows[row] = undefined
 		this.#table.remove(row)
 		this.#timers.set(row, NEVER)
 		this.#free.push(row)
+		this.#longestDone() // the first of #done is never one that has left
 		connection.finish(now)
 		connection.release()
 	}

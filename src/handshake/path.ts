@@ -1,18 +1,27 @@
-// Where a server's client is: its address, port and extension, and by which of ours it came. A
-// verified packet from elsewhere makes that place a candidate; only an acknowledgment of our probe,
-// coming from there, moves the connection. spec: addressing page, Mobile clients; protocol.md 3.3
+// Where the peer is: its address, port and extension, and by which of ours it reaches us. A verified
+// packet from elsewhere makes that place a candidate; only an acknowledgment of our probe, coming
+// from there, moves the connection. The place of a client's first packet is no better known: it too
+// is sent little until it has answered. Clients treat servers by the same rule, so that whoever
+// merely repeats packets faster leads nobody astray. spec: addressing page, Mobile clients;
+// protocol.md 3.3
 
-import { copy, same, type Bytes } from '../base/bytes.ts'
+import { copy, readU32, same, type Bytes } from '../base/bytes.ts'
+import type { Random } from '../base/random.ts'
 import type { Slot } from '../base/slots.ts'
 import { MILLISECOND, NEVER, type Nanos } from '../base/time.ts'
 import { CANDIDATE_AMPLIFICATION, CANDIDATE_LIFE } from '../limits.ts'
 import {
-	EXTENSION_BYTES, MESSAGE_MAX, MESSAGE_MIN, PACKET_RECEIVER_EXTENSION, PACKET_SENDER_EXTENSION,
-	SERVER_MESSAGE_BOX,
+	CLIENT_MESSAGE_BOX, EXTENSION_BYTES, INITIATE_MESSAGE_MAX, MESSAGE_MAX, MESSAGE_MIN,
+	PACKET_RECEIVER_EXTENSION, PACKET_SENDER_EXTENSION,
 } from '../wire/packets.ts'
 
-/** The least time between two probes to one candidate. */
-const PROBE_INTERVAL: Nanos = 25 * MILLISECOND
+/** The time between the first two probes to one place; it doubles from there. */
+const PROBE_INTERVAL: Nanos = 50 * MILLISECOND
+/** A first place is probably right: its answer is awaited for a long round trip. */
+const FIRST_PROBE_INTERVAL: Nanos = 200 * MILLISECOND
+const DOUBLINGS_MAX = 5
+/** What stands around a message at most. */
+const HEAD_MAX = CLIENT_MESSAGE_BOX
 /** A probe must hold an acknowledgment and an empty block in any implementation's size. */
 const PROBE_ROOM_MIN = 192
 /** Probes whose acknowledgment still counts. */
@@ -23,23 +32,23 @@ class Place {
 	address = 0
 	port = 0
 	local = 0
-	readonly clientExtension: Bytes = new Uint8Array(EXTENSION_BYTES)
-	/** The extension by which the client reaches us: it expects it back. */
-	readonly serverExtension: Bytes = new Uint8Array(EXTENSION_BYTES)
+	readonly theirExtension: Bytes = new Uint8Array(EXTENSION_BYTES)
+	/** The extension by which the peer reaches us: a client expects it back. */
+	readonly ourExtension: Bytes = new Uint8Array(EXTENSION_BYTES)
 
 	take(slot: Slot): void {
 		this.address = slot.address
 		this.port = slot.port
 		this.local = slot.local
-		copy(this.clientExtension, 0, slot.bytes, PACKET_SENDER_EXTENSION, EXTENSION_BYTES)
-		copy(this.serverExtension, 0, slot.bytes, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
+		copy(this.theirExtension, 0, slot.bytes, PACKET_SENDER_EXTENSION, EXTENSION_BYTES)
+		copy(this.ourExtension, 0, slot.bytes, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
 	}
 
 	is(slot: Slot): boolean {
 		const p = slot.bytes
 		return this.address === slot.address && this.port === slot.port && this.local === slot.local
-			&& same(this.clientExtension, 0, p, PACKET_SENDER_EXTENSION, EXTENSION_BYTES)
-			&& same(this.serverExtension, 0, p, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
+			&& same(this.theirExtension, 0, p, PACKET_SENDER_EXTENSION, EXTENSION_BYTES)
+			&& same(this.ourExtension, 0, p, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
 	}
 }
 
@@ -48,17 +57,29 @@ export class Path {
 	candidate: Place | undefined
 	/** How often the connection has moved. */
 	moves = 0
+	/** Where the message goes that was reported last. */
+	target = this.active
+	/** Whether active has ever answered. */
+	#confirmed: boolean
 	#spare = new Place()
 	#expiresAt: Nanos = NEVER
-	/** When a probe is due to the candidate; NEVER: none is owed. */
+	/** When a probe is due to the place on trial; NEVER: none is owed. */
 	#probeAt: Nanos = NEVER
+	/** From and to the place on trial. */
 	#receivedBytes = 0
 	#sentBytes = 0
 	readonly #probes = new Uint32Array(PROBES)
 	#probeCount = 0
 
-	constructor(slot: Slot) {
+	readonly #random: Random
+	readonly #id: Bytes = new Uint8Array(4)
+
+	/** confirmed: the first place has answered us before. */
+	constructor(slot: Slot, confirmed: boolean, random: Random, now: Nanos) {
+		this.#random = random
+		this.#confirmed = confirmed
 		this.active.take(slot)
+		if (!confirmed) this.#try(slot, now)
 	}
 
 	/**
@@ -66,12 +87,21 @@ export class Path {
 	 * it acknowledges, 0 for none. True: the connection has just moved to where it came from.
 	 */
 	observe(slot: Slot, ackId: number, now: Nanos): boolean {
+		if (!this.#confirmed) {
+			this.#observeFirst(slot, ackId, now)
+			return false
+		}
 		if (this.active.is(slot)) {
 			this.#forget()
 			return false
 		}
-		if (this.candidate === undefined || !this.candidate.is(slot)) this.#begin(slot)
-		this.#receivedBytes += slot.length
+		if (this.candidate === undefined || !this.candidate.is(slot)) {
+			this.candidate = this.#spare
+			this.candidate.take(slot)
+			this.#try(slot, now)
+		} else {
+			this.#received(slot, now)
+		}
 		this.#expiresAt = now + CANDIDATE_LIFE
 		if (ackId !== 0 && this.#probed(ackId)) {
 			this.#spare = this.active
@@ -80,8 +110,13 @@ export class Path {
 			this.moves++
 			return true
 		}
-		if (this.#probeAt === NEVER) this.#probeAt = now
 		return false
+	}
+
+	/** Whether the packet came by the extension of ours by which the connection is reached. */
+	reachedBy(slot: Slot): boolean {
+		const { ourExtension } = this.active
+		return same(ourExtension, 0, slot.bytes, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
 	}
 
 	wakeAt(): Nanos {
@@ -92,33 +127,76 @@ export class Path {
 		if (now >= this.#expiresAt) this.#forget()
 	}
 
+	/** The room for a message that is no probe: that of a whole packet, of an Initiate's, or none. */
+	get room(): number {
+		if (this.#confirmed || this.#allowed >= MESSAGE_MAX) return MESSAGE_MAX
+		return this.#allowed >= INITIATE_MESSAGE_MAX ? INITIATE_MESSAGE_MAX : 0
+	}
+
+	/** A packet of so many bytes with such a message is about to be sent. */
+	sent(bytes: number): void {
+		this.target = this.active
+		if (!this.#confirmed) this.#sentBytes += bytes
+	}
+
 	/**
-	 * The room for a message in the probe that is due to the candidate; 0: none is due or allowed.
+	 * The room for a message in the probe that is due to the place on trial; 0: none is due or
+	 * allowed.
 	 */
 	probeRoom(now: Nanos): number {
 		if (now < this.#probeAt) return 0
-		const allowed = CANDIDATE_AMPLIFICATION * this.#receivedBytes - this.#sentBytes
-		const room = Math.min(MESSAGE_MAX, allowed - SERVER_MESSAGE_BOX)
+		const room = Math.min(MESSAGE_MAX, this.#allowed)
 		if (room >= PROBE_ROOM_MIN) return room - room % MESSAGE_MIN
 		this.#probeAt = NEVER // until more is received from there
 		return 0
 	}
 
-	/** A probe of so many bytes with this message ID went to the candidate. */
-	probeSent(id: number, bytes: number, now: Nanos): void {
-		this.#probes[this.#probeCount++ % PROBES] = id
-		this.#sentBytes += bytes
-		this.#probeAt = now + PROBE_INTERVAL * 2 ** Math.min(this.#probeCount, 6)
+	/** A message ID for a probe that nobody can guess who does not receive it. */
+	probeId(): number {
+		do this.#random.fill(this.#id, 0, 4)
+		while (readU32(this.#id, 0) === 0)
+		return readU32(this.#id, 0)
 	}
 
-	#begin(slot: Slot): void {
-		this.candidate = this.#spare
-		this.candidate.take(slot)
+	/** A packet of so many bytes with a probe of this message ID is about to be sent. */
+	probeSent(id: number, bytes: number, now: Nanos): void {
+		this.target = this.candidate ?? this.active
+		const interval = this.#confirmed ? PROBE_INTERVAL : FIRST_PROBE_INTERVAL
+		this.#probeAt = now + interval * 2 ** Math.min(this.#probeCount, DOUBLINGS_MAX)
+		this.#probes[this.#probeCount++ % PROBES] = id
+		this.#sentBytes += bytes
+	}
+
+	get #allowed(): number {
+		return CANDIDATE_AMPLIFICATION * this.#receivedBytes - this.#sentBytes - HEAD_MAX
+	}
+
+	/** Nobody has answered yet: the newest packet says best where the client is. */
+	#observeFirst(slot: Slot, ackId: number, now: Nanos): void {
+		if (!this.active.is(slot)) {
+			this.active.take(slot)
+			this.#try(slot, now)
+			return
+		}
+		this.#received(slot, now)
+		if (ackId === 0 || !this.#probed(ackId)) return
+		this.#confirmed = true
+		this.#probeAt = NEVER
+	}
+
+	/** A new place is on trial. */
+	#try(slot: Slot, now: Nanos): void {
 		this.#receivedBytes = 0
 		this.#sentBytes = 0
 		this.#probeCount = 0
 		this.#probes.fill(0)
 		this.#probeAt = NEVER
+		this.#received(slot, now)
+	}
+
+	#received(slot: Slot, now: Nanos): void {
+		this.#receivedBytes += slot.length
+		if (this.#probeAt === NEVER) this.#probeAt = now
 	}
 
 	#probed(id: number): boolean {

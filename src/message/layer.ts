@@ -5,10 +5,6 @@ import type { Bytes } from '../base/bytes.ts'
 import type { Nanos } from '../base/time.ts'
 
 export interface MessageLayer {
-	/**
-	 * The ID of the message that transmit or transmitProbe wrote last, 0 for a pure acknowledgment.
-	 */
-	readonly lastSentId: number
 	/** The ID that the message received last acknowledges, 0 for none. */
 	readonly lastAckId: number
 	/** Our end was acknowledged: nothing is left to send but repeated acknowledgments. */
@@ -30,8 +26,8 @@ export interface MessageLayer {
 	 */
 	transmit(p: Bytes, at: number, room: number, now: Nanos): number
 
-	/** Like transmit, but always with a message ID, so that its receiver must answer it. */
-	transmitProbe(p: Bytes, at: number, room: number, now: Nanos): number
+	/** Like transmit, but a message of no stream with this ID, which its receiver must answer. */
+	transmitProbe(p: Bytes, at: number, room: number, id: number, now: Nanos): number
 
 	/** Asks the peer for an answer: the next transmit carries a message ID. */
 	ping(now: Nanos): void

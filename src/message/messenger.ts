@@ -38,7 +38,6 @@ export interface MessengerOptions {
 }
 
 export class Messenger implements MessageLayer {
-	lastSentId = 0
 	lastAckId = 0
 	/** The peer's messages carry our mark: it is of our make. */
 	peerIsOurs = false
@@ -221,8 +220,8 @@ export class Messenger implements MessageLayer {
 		return this.#send(p, at, n, now)
 	}
 
-	transmitProbe(p: Bytes, at: number, _room: number, now: Nanos): number {
-		return this.#send(p, at, this.#sender.emptyBlock(p, at, now), now)
+	transmitProbe(p: Bytes, at: number, _room: number, id: number, now: Nanos): number {
+		return this.#send(p, at, this.#sender.emptyBlock(p, at, id), now)
 	}
 
 	wakeAt(): Nanos {
@@ -247,7 +246,6 @@ export class Messenger implements MessageLayer {
 
 	#send(p: Bytes, at: number, n: number, now: Nanos): number {
 		this.#acknowledge.write(p, at, now)
-		this.lastSentId = readU32(p, at + MESSAGE_ID)
 		this.#lastAt = now
 		return n
 	}

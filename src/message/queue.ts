@@ -20,7 +20,6 @@ const ACK_ID = 4
 const FIRST_PING_ID = 0xc0000000
 
 export class MessageQueue implements MessageLayer {
-	lastSentId = 0
 	lastAckId = 0
 	movedBytes = 0
 	incomingEnd: 'open' | 'success' | 'failure' = 'open'
@@ -37,9 +36,8 @@ export class MessageQueue implements MessageLayer {
 	/** The frame that the handler is writing: so many bytes of it have come. */
 	readonly #partial = new Uint8Array(FRAME_MAX)
 	#partialBytes = 0
-	/** Scratch for a frame's length byte and a message's ID. */
+	/** Scratch for a frame's length byte. */
 	readonly #length = new Uint8Array(1)
-	readonly #id = new Uint8Array(4)
 	#pingWanted = false
 	#pingId = FIRST_PING_ID
 	/** The handler is gone; what it wrote is still sent. */
@@ -77,13 +75,14 @@ export class MessageQueue implements MessageLayer {
 		const n = this.#next()
 		if (n > 0 && n <= room) return this.#take(p, at, n)
 		if (!this.#pingWanted || room < PING_BYTES) return 0
-		return this.#writePing(p, at)
+		this.#pingWanted = false
+		const id = this.#pingId
+		this.#pingId = id === 0xffffffff ? FIRST_PING_ID : id + 1
+		return this.#writePing(p, at, id)
 	}
 
-	transmitProbe(p: Bytes, at: number, room: number, _now: Nanos): number {
-		const n = this.#next()
-		if (n > 0 && n <= room && this.#nextId() !== 0) return this.#take(p, at, n)
-		return room < PING_BYTES || this.#ended ? 0 : this.#writePing(p, at)
+	transmitProbe(p: Bytes, at: number, room: number, id: number, _now: Nanos): number {
+		return room < PING_BYTES || this.outgoingDone ? 0 : this.#writePing(p, at, id)
 	}
 
 	ping(_now: Nanos): void {
@@ -187,26 +186,17 @@ export class MessageQueue implements MessageLayer {
 		return this.#length[0]! * UNIT
 	}
 
-	#nextId(): number {
-		this.#out.load(this.#out.front + 1, this.#id, 0, 4)
-		return readU32(this.#id, 0)
-	}
-
 	#take(p: Bytes, at: number, n: number): number {
 		this.#out.load(this.#out.front + 1, p, at, n)
 		this.#out.advance(this.#out.front + 1 + n)
-		this.lastSentId = readU32(p, at)
 		this.movedBytes += n
 		return n
 	}
 
 	/** No block of any stream, so that every receiver answers it and none is confused by it. */
-	#writePing(p: Bytes, at: number): number {
-		this.#pingWanted = false
+	#writePing(p: Bytes, at: number, id: number): number {
 		fill(p, at, PING_BYTES, 0)
-		writeU32(p, at, this.#pingId)
-		this.lastSentId = this.#pingId
-		this.#pingId = this.#pingId === 0xffffffff ? FIRST_PING_ID : this.#pingId + 1
+		writeU32(p, at, id)
 		return PING_BYTES
 	}
 }

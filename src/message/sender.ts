@@ -148,17 +148,12 @@ export class Sender {
 		let n = 0
 		if (this.flight.probes > 0) n = this.#transmitProbe(p, at, room, now)
 		if (n === 0) n = this.#transmitPaced(p, at, room, now)
-		if (n === 0 && this.#pingWanted) n = this.emptyBlock(p, at, now)
+		if (n === 0 && this.#pingWanted) n = this.#writePing(p, at, now)
 		return n
 	}
 
 	/** A block without data that its receiver must answer. spec: 4.4, 4.10 */
-	emptyBlock(p: Bytes, at: number, now: Nanos): number {
-		const id = this.flight.takeId()
-		if (this.#pingFirst === 0) this.#pingFirst = id
-		this.#pingId = id
-		this.#pingSentAt = now
-		this.#pingWanted = false
+	emptyBlock(p: Bytes, at: number, id: number): number {
 		const n = messageBytes(0)
 		writeBlockHead(p, at, n, id, this.acked, 0)
 		return n
@@ -193,6 +188,15 @@ export class Sender {
 	release(): void {
 		this.flight.release()
 		this.#ring.release()
+	}
+
+	#writePing(p: Bytes, at: number, now: Nanos): number {
+		const id = this.flight.takeId()
+		if (this.#pingFirst === 0) this.#pingFirst = id
+		this.#pingId = id
+		this.#pingSentAt = now
+		this.#pingWanted = false
+		return this.emptyBlock(p, at, id)
 	}
 
 	/** A ping is repeated until it is answered, unless blocks ask the same question. */

@@ -86,7 +86,6 @@ export class Client {
 			random: platform.random,
 			identity: { ...this.#keys(), serverLongTermPublic: resolved.key, serverName: this.#name() },
 			hosts,
-			serverExtension: resolved.extension,
 			ownExtension: new OwnExtension(this.#o.extension.value),
 			layer,
 			liveness: { keepalive: KEEPALIVE, deadPeer: DEAD_PEER, idle: NEVER },

@@ -4,7 +4,7 @@
 
 import { promises as dns } from 'node:dns'
 import { fromKeyLabel } from '../base/base32.ts'
-import type { Bytes } from '../base/bytes.ts'
+import { same, type Bytes } from '../base/bytes.ts'
 import { fromHex } from '../base/hex.ts'
 import { SECOND, type Nanos } from '../base/time.ts'
 import type { Host } from '../endpoint/race.ts'
@@ -16,7 +16,6 @@ import { NO_EXTENSION, type Address } from './address.ts'
 
 export interface Resolved {
 	readonly key: Bytes
-	readonly extension: Bytes
 	/** In the order of the address, then of the name server's answers; never empty. */
 	readonly hosts: readonly Host[]
 	/** How long this may be believed. */
@@ -61,19 +60,22 @@ export const systemNames: Names = {
 }
 
 export async function resolve(address: Address, names: Names = systemNames): Promise<Resolved> {
-	const told = address.key === undefined ? await followAliases(address.hosts, names) : undefined
-	const key = address.key ?? told?.key
+	const told = address.key === undefined
+		? await Promise.all(address.hosts.map(async (host) => await followAliases(host, names))) : []
+	const first = told.find((one) => one !== undefined)
+	const key = address.key ?? first?.key
 	if (key === undefined) {
 		throw new Usage('the address has no key: expected KEY@ before the host, or a label uz7… in '
 			+ `${address.hosts.join(' or ')} or in what it is an alias of`)
 	}
 	const own = address.extension.some((byte) => byte !== 0) ? address.extension : undefined
-	const { hosts, life } = await findHosts(address, names)
-	return { key, extension: own ?? told?.extension ?? NO_EXTENSION, hosts, life }
+	const extensions = address.hosts.map((_, i) =>
+		own ?? told[i]?.extension ?? first?.extension ?? NO_EXTENSION)
+	return { key, ...await findHosts(address, extensions, names) }
 }
 
 async function findHosts(
-	address: Address, names: Names,
+	address: Address, extensions: readonly Bytes[], names: Names,
 ): Promise<{ hosts: Host[], life: Nanos }> {
 	const answers = await Promise.all(address.hosts.map(async (name) => {
 		if (addressOf(name) !== undefined) return { found: [name], life: Infinity }
@@ -85,9 +87,12 @@ async function findHosts(
 		}
 	}))
 	const hosts: Host[] = []
-	for (const text of answers.flatMap(({ found }) => found)) {
-		const host = { address: addressOf(text)!, port: address.port }
-		if (!hosts.some((one) => one.address === host.address)) hosts.push(host)
+	for (const [i, { found }] of answers.entries()) {
+		const extension = extensions[i]!
+		for (const text of found) {
+			const host = { address: addressOf(text)!, port: address.port, extension }
+			if (!hosts.some((one) => isSame(one, host))) hosts.push(host)
+		}
 	}
 	if (hosts.length === 0) {
 		const cause = answers.find(({ error }) => error !== undefined)?.error
@@ -97,22 +102,24 @@ async function findHosts(
 	return { hosts: hosts.slice(0, HOSTS_MAX), life: Math.min(...answers.map(({ life }) => life)) }
 }
 
-/** The first alias of any host that has a key in one of its labels. */
+function isSame(a: Host, b: Host): boolean {
+	return a.address === b.address && same(a.extension, 0, b.extension, 0, EXTENSION_BYTES)
+}
+
+/** What the first alias of a host says that has a key in one of its labels. */
 async function followAliases(
-	hosts: readonly string[], names: Names,
+	host: string, names: Names,
 ): Promise<{ key: Bytes, extension: Bytes | undefined } | undefined> {
-	for (const host of hosts) {
-		let name: string | undefined = addressOf(host) === undefined ? host : undefined
-		for (let i = 0; i < ALIASES_MAX && name !== undefined; i++) {
-			const labels: string[] = name.split('.')
-			const at = labels.findIndex((label) => fromKeyLabel(label) !== undefined)
-			if (at >= 0) {
-				const extension = fromHex(labels[at + 1] ?? '', EXTENSION_BYTES)
-					?? fromHex(labels[at - 1] ?? '', EXTENSION_BYTES)
-				return { key: fromKeyLabel(labels[at]!)!, extension }
-			}
-			name = (await names.alias(name))[0]
+	let name: string | undefined = addressOf(host) === undefined ? host : undefined
+	for (let i = 0; i < ALIASES_MAX && name !== undefined; i++) {
+		const labels: string[] = name.split('.')
+		const at = labels.findIndex((label) => fromKeyLabel(label) !== undefined)
+		if (at >= 0) {
+			const extension = fromHex(labels[at + 1] ?? '', EXTENSION_BYTES)
+				?? fromHex(labels[at - 1] ?? '', EXTENSION_BYTES)
+			return { key: fromKeyLabel(labels[at]!)!, extension }
 		}
+		name = (await names.alias(name))[0]
 	}
 	return undefined
 }

@@ -150,7 +150,7 @@ function peerOf(connection: Connection): Peer {
 		key: toHex(connection.clientLongTerm),
 		ip: addressText(active.address),
 		port: active.port,
-		extension: toHex(active.clientExtension),
+		extension: toHex(active.theirExtension),
 		serverName: connection.name.text,
 	}
 }

@@ -11,7 +11,9 @@ import { Rng } from './rng.ts'
 import { World } from './world.ts'
 
 const LATENCY = 10 * MILLISECOND
-const HOSTS: Host[] = Array.from({ length: 8 }, (_, i) => ({ address: 100 + i, port: 4000 }))
+const HOSTS: Host[] = Array.from({ length: 8 }, (_, i) => ({
+	address: 100 + i, port: 4000, extension: new Uint8Array(16),
+}))
 const CLIENT = { address: 1, port: 5000 }
 
 type Death = 'silent' | 'rejecting' | 'wrong key'

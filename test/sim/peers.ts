@@ -181,7 +181,7 @@ export class ServerNode implements Node {
 	turn(now: Nanos): boolean {
 		let busy = false
 		for (let c = this.endpoint.event(now); c !== undefined; c = this.endpoint.event(now)) {
-			if (c.state === 'open') busy = this.#program(c).turn(now) || busy
+			if (c.state !== 'closed') busy = this.#program(c).turn(now) || busy
 			this.endpoint.touch(c, now)
 		}
 		return busy
@@ -199,13 +199,17 @@ export class ServerNode implements Node {
 	}
 }
 
+/** A host as tests name it. */
+export type Reached = Omit<Host, 'extension'> & Partial<Host>
+
 export interface ClientNodeOptions {
 	random: Random
 	server: { publicKey: Uint8Array }
-	hosts: readonly Host[]
+	hosts: readonly Reached[]
 	up?: number
 	name?: string
 	extension?: Uint8Array
+	/** Of hosts that name none. */
 	serverExtension?: Uint8Array
 	liveness?: LivenessLimits
 	connectTimeout?: Nanos
@@ -238,8 +242,8 @@ export class ClientNode implements Node {
 				serverLongTermPublic: o.server.publicKey,
 				serverName: wireName(o.name ?? 'test'),
 			},
-			hosts: o.hosts,
-			serverExtension: o.serverExtension ?? new Uint8Array(16),
+			hosts: o.hosts.map((host) =>
+				({ extension: o.serverExtension ?? new Uint8Array(16), ...host })),
 			ownExtension: this.extension,
 			layer: this.messenger,
 			liveness: o.liveness ?? LIVENESS,

@@ -7,11 +7,8 @@ import { RACE_DELAY } from '../../../src/limits.ts'
 import { makeGenerator } from '../../support/generator.ts'
 import { recorded } from '../../support/vectors.ts'
 
-const hosts = (n: number): { address: number, port: number }[] =>
-	Array.from({ length: n }, (_, i) => ({ address: i + 1, port: 4000 }))
-
 test('one host gets its Hellos after the reference\'s waits', (t) => {
-	const race = new Race(hosts(1), makeGenerator(1), 0)
+	const race = new Race(1, -1, makeGenerator(1), 0)
 	let now = 0
 	for (const base of recorded.helloWaitBaseNanoseconds) {
 		t.is(race.next(now), 0)
@@ -23,7 +20,7 @@ test('one host gets its Hellos after the reference\'s waits', (t) => {
 })
 
 test('eight hosts are tried in the given order, a race delay apart, and none is given up', (t) => {
-	const race = new Race(hosts(8), makeGenerator(2), 0)
+	const race = new Race(8, -1, makeGenerator(2), 0)
 	const first: number[] = []
 	const counts = new Map<number, number>()
 	for (let now = race.wakeAt(); now < 30 * SECOND; now = race.wakeAt()) {
@@ -39,7 +36,7 @@ test('eight hosts are tried in the given order, a race delay apart, and none is 
 })
 
 test('an unreachable host brings the next one forward and loses nothing itself', (t) => {
-	const race = new Race(hosts(3), makeGenerator(3), 0)
+	const race = new Race(3, -1, makeGenerator(3), 0)
 	race.unreachable(1, 0)
 	t.is(race.next(0), 0)
 	t.is(race.next(0), -1, 'word of a host that was not asked is no news')

@@ -5,6 +5,9 @@ import { makeSlot, type Slot } from '../../../src/base/slots.ts'
 import { SECOND } from '../../../src/base/time.ts'
 import { Path } from '../../../src/handshake/path.ts'
 import { CANDIDATE_LIFE } from '../../../src/limits.ts'
+import { makeGenerator } from '../../support/generator.ts'
+
+const random = makeGenerator(1)
 
 /** A packet of n bytes from a place; the extensions are filled with one value each. */
 function from(o: { address?: number, port?: number, local?: number, client?: number,
@@ -23,7 +26,7 @@ const MOVES = { address: 2, port: 11, local: 8, client: 9, server: 4 }
 
 for (const [field, value] of Object.entries(MOVES)) {
 	test(`another ${field} is answered there, and followed only when that is acknowledged`, (t) => {
-		const path = new Path(from())
+		const path = new Path(from(), true, random, 0)
 		const there = from({ [field]: value })
 		t.false(path.observe(there, 0, 0))
 		t.is(path.active.address, 1)
@@ -43,7 +46,7 @@ for (const [field, value] of Object.entries(MOVES)) {
 }
 
 test('at most three times the bytes received go to a place that has not answered', (t) => {
-	const path = new Path(from())
+	const path = new Path(from(), true, random, 0)
 	let received = 0
 	let sent = 0
 	for (let i = 0; i < 200; i++) {
@@ -65,7 +68,7 @@ test('at most three times the bytes received go to a place that has not answered
 })
 
 test('a candidate that stays silent is forgotten', (t) => {
-	const path = new Path(from())
+	const path = new Path(from(), true, random, 0)
 	path.observe(from({ port: 11 }), 0, 0)
 	path.probeSent(1, 256, 0)
 	t.true(path.wakeAt() <= CANDIDATE_LIFE)
@@ -73,4 +76,41 @@ test('a candidate that stays silent is forgotten', (t) => {
 	t.is(path.candidate, undefined)
 	t.is(path.wakeAt(), Infinity)
 	t.false(path.observe(from({ port: 11 }), 1, CANDIDATE_LIFE + 1))
+})
+
+test('a first place is sent little until it answers, and is tried at once', (t) => {
+	const path = new Path(from({ n: 608 }), false, random, 0)
+	t.true(path.probeRoom(0) >= 192)
+	path.probeSent(5, 160, 0)
+	t.is(path.target, path.active)
+	t.is(path.room, 1088)
+	path.sent(64 + 1088)
+	t.is(path.room, 0, 'a second whole packet would be too much')
+	path.observe(from({ n: 160 }), 4, 1)
+	t.is(path.room, 640, 'an acknowledgment of something else proves nothing, but brings bytes')
+	path.observe(from({ n: 160 }), 5, 2)
+	path.sent(100_000)
+	t.is(path.room, 1088)
+	t.is(path.wakeAt(), Infinity)
+	t.is(path.moves, 0)
+})
+
+test('a first place that has not answered is left for any other at once', (t) => {
+	const path = new Path(from({ n: 608 }), false, random, 0)
+	path.probeSent(5, 160, 0)
+	t.false(path.observe(from({ port: 11, n: 160 }), 5, 1))
+	t.is(path.active.port, 11)
+	t.is(path.room, 0, 'and begins anew')
+	path.observe(from({ port: 11, n: 160 }), 5, 2)
+	t.is(path.room, 640, 'a probe to the old place says nothing of the new one')
+})
+
+test('nobody can guess the ID of a probe', (t) => {
+	const path = new Path(from(), true, random, 0)
+	const ids = Array.from({ length: 1000 }, () => path.probeId())
+	t.is(new Set(ids).size, 1000)
+	for (let bit = 0; bit < 32; bit++) {
+		const set = ids.filter((id) => ((id >>> bit) & 1) === 1).length
+		t.true(set > 400 && set < 600, `bit ${bit}`)
+	}
 })

@@ -44,7 +44,6 @@ test('messages reach the handler as frames, and its frames leave as messages', (
 	t.is(queue.write(frame(answer), 0, 65, 0), 65)
 	t.is(queue.transmit(out, 3, ROOM, 0), 64)
 	t.deepEqual(out.slice(3, 67), answer)
-	t.is(queue.lastSentId, 77)
 	t.is(queue.transmit(out, 0, ROOM, 0), 0)
 	t.is(queue.movedBytes, 256)
 	t.is(queue.wakeAt(), NEVER)
@@ -113,22 +112,20 @@ test('a ping is an empty block with an ID of our own, once', (t) => {
 	const id = readU32(out, 0)
 	t.true(id >= 0xc0000000)
 	t.true(out.subarray(4, 192).every((byte) => byte === 0))
-	t.is(queue.lastSentId, id)
 	t.is(queue.transmit(out, 0, ROOM, 0), 0)
 })
 
-test('a probe carries an ID: of a message that waits, or a ping', (t) => {
+test('a probe carries the ID that it is given, and never one that a handler chose', (t) => {
 	const queue = makeQueue()
-	t.is(queue.transmitProbe(out, 0, 192, 0), 192)
-	t.true(queue.lastSentId >= 0xc0000000)
-	t.is(queue.transmitProbe(out, 0, 191, 0), 0)
+	t.is(queue.transmitProbe(out, 0, 192, 0x12345678, 0), 192)
+	t.is(readU32(out, 0), 0x12345678)
+	t.is(queue.transmitProbe(out, 0, 191, 1, 0), 0)
 	queue.write(frame(message(64, 1, 3)), 0, 65, 0)
-	t.is(queue.transmitProbe(out, 0, 192, 0), 64)
-	t.is(queue.lastSentId, 3)
-	// A pure acknowledgment proves nothing: it stays, and a ping goes.
-	queue.write(frame(message(64, 1, 0)), 0, 65, 0)
-	t.is(queue.transmitProbe(out, 0, 192, 0), 192)
+	queue.end(0)
+	t.is(queue.transmitProbe(out, 0, 192, 9, 0), 192, 'last messages may wait for the answer')
+	t.is(readU32(out, 0), 9)
 	t.is(queue.transmit(out, 0, ROOM, 0), 64)
+	t.is(queue.transmitProbe(out, 0, 192, 10, 0), 0)
 })
 
 test('when the handler is gone its last messages are sent, and then all is done', (t) => {

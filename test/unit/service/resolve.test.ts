@@ -51,12 +51,12 @@ test('a host without an answer is left out, all without are trouble', async (t) 
 
 test('key and extension stand in what the name is an alias of', async (t) => {
 	const target = `${toKeyLabel(KEY)}.${EXTENSION}.boxes.example`
-	const { key, extension } = await resolve(parseAddress('curvecp://home.example/x'), names({
+	const { key, hosts } = await resolve(parseAddress('curvecp://home.example/x'), names({
 		hosts: { 'home.example': ['192.0.2.1'] },
 		alias: { 'home.example': 'middle.example', 'middle.example': target },
 	}))
 	t.is(toHex(key), HEX)
-	t.is(toHex(extension), EXTENSION)
+	t.is(toHex(hosts[0]!.extension), EXTENSION)
 })
 
 test('aliases in a circle, and no key anywhere, are said', async (t) => {
