@@ -6,17 +6,13 @@
 
 import { execFileSync } from 'node:child_process'
 import { resolve } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { Network, type Box } from './netns.ts'
 import { makeFolder, makeKeyDirectory, type Owner, type Started } from './processes.ts'
+import { untilEchoed } from './reference.ts'
 
 export const PUBLIC = '192.0.2.1'
 export const EXT_ONE = '000102030405060708090a0b0c0d0e0f'
 export const EXT_TWO = '22222222222222222222222222222222'
-
-/** For one conversation of the reference, through anything, and for its end. */
-const TALK_MILLIS = 60_000
-const CLOSE_MILLIS = 5000
 
 export interface Site {
 	readonly network: Network
@@ -114,14 +110,7 @@ export async function talk(
 		? box.start(owner, words[0]!, words.slice(1))
 		: box.start(owner, 'unshare', ['--mount', 'sh', '-c', script, octal, ...words])
 	client.feed(input)
-	const echoed = (): number => client.output.stdout.reduce((sum, { length }) => sum + length, 0)
-	const end = performance.now() + TALK_MILLIS
-	while (client.running && echoed() < input.length && performance.now() < end) await pause(20)
-	// NaCl's server does not outlive its connection: when its last acknowledgment is lost, NaCl's
-	// client waits for it for ever.
-	await Promise.race([client.ended, pause(CLOSE_MILLIS)])
-	if (client.running) await client.stop()
-	return client.stdout()
+	return untilEchoed(client, input.length)
 }
 
 export function randomInput(n: number): Buffer {

@@ -34,6 +34,9 @@ const POLL_MILLIS = 3
 const PATIENCE_MILLIS = 20_000
 /** Between asking a process to end and making it. */
 const GRACE_MILLIS = 2000
+/** A test's program that lives so long hangs: it is ended, so that the test can say how it ended. */
+const LIFE_MILLIS = 150_000
+const HAS_LIMIT = process.env['NODE_ENV'] === 'test' && process.env['CURVEGATE_LONG'] === undefined
 
 export class Started {
 	readonly pid: number
@@ -152,6 +155,10 @@ export function start(
 	})
 	const started = new Started(command, child)
 	if (started.pid !== -1) groups.add(started.pid)
+	if (HAS_LIMIT) {
+		const over = setTimeout(() => void started.stop(), LIFE_MILLIS)
+		started.ended.finally(() => clearTimeout(over)).catch(() => {})
+	}
 	owner.teardown(() => started.stop().catch(() => {}))
 	return started
 }

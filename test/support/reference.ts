@@ -1,11 +1,16 @@
 // NaCl's curvecpserver, curvecpclient and curvecpmessage as tests use them. spec: protocol.md 6
 
+import { setTimeout as pause } from 'node:timers/promises'
 import {
 	freePort, makeKeyDirectory, start, untilBound, type Owner, type Started,
 } from './processes.ts'
 
 /** Any 16 bytes; the usual ones of protocol.md. */
 export const EXTENSION = '31415926535897932384626433832795'
+
+/** For one conversation of the reference with itself, through anything, and for its end. */
+const TALK_MILLIS = 60_000
+const CLOSE_MILLIS = 5000
 
 /** Where a server is and who it is: what its clients must know. */
 export interface Whereabouts {
@@ -79,4 +84,18 @@ export function startMessageHandler(
 	const stdio = Array.from({ length: 10 }, (_, fd) =>
 		fd < 3 || fd > 7 ? 'pipe' as const : 'ignore' as const)
 	return start(owner, 'curvecpmessage', [mode, ...program], { stdio })
+}
+
+/**
+ * What a client of the reference got from a server of the reference: n bytes, and its end if that
+ * comes. NaCl's server does not outlive its connection, so a client whose last acknowledgment is
+ * lost waits for ever. spec: protocol.md 4.9
+ */
+export async function untilEchoed(client: Started, n: number): Promise<Buffer> {
+	const echoed = (): number => client.output.stdout.reduce((sum, { length }) => sum + length, 0)
+	const end = performance.now() + TALK_MILLIS
+	while (client.running && echoed() < n && performance.now() < end) await pause(20)
+	await Promise.race([client.ended, pause(CLOSE_MILLIS)])
+	if (client.running) await client.stop()
+	return client.stdout()
 }
