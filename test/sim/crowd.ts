@@ -1,5 +1,5 @@
-// Many short visits, one after the other and some hundred at once: each by a client of its own, to a
-// server of its own, from an address and port of its own.
+// Many short visits, one after the other and some hundred at once: each by a client of its own, to
+// a server of its own, from an address and port of its own.
 
 import type { Slot } from '../../src/base/slots.ts'
 import { MILLISECOND, NEVER, type Nanos } from '../../src/base/time.ts'

@@ -118,7 +118,8 @@ class Site {
 		this.#sealer.seal(serverExtension, 0, 0, server, this.#random)
 		return new ClientNode({
 			random: this.#random, server: { publicKey: this.#publicOf(server) },
-			hosts: [{ address: PUBLIC, port: PORT }], serverExtension, up, makeLayer: this.#makeLayer, now,
+			hosts: [{ address: PUBLIC, port: PORT }], serverExtension, up, now,
+			makeLayer: this.#makeLayer,
 		})
 	}
 
@@ -204,7 +205,7 @@ test(`each of ${SERVERS} servers is reached through each of ${GATEWAYS} gateways
 			frameDatagram(frame, ends, hello)
 			const { action } = forwarder.decide(frame, 'wan', server * MILLISECOND)
 			const to = readAddress(frame.bytes, FRAME_AT + IPV4_DESTINATION) >>> 0
-			if (action !== 'forward' || to !== serverAddress(server)) t.fail(`server ${server}: ${action}`)
+			if (action !== 'forward' || to !== serverAddress(server)) t.fail(`server ${server}`)
 		}
 	}
 	t.deepEqual(gateways.map(({ forwarder }) => forwarder.forwardedIn), [SERVERS, SERVERS, SERVERS])
@@ -249,7 +250,7 @@ test(`gateways fail and come back under ${LIVE} live connections and ${VISITS - 
 	// One connection each: nobody had to begin again.
 	for (let server = 0; server < SERVERS; server++) {
 		const visited = server < VISITS
-		if (rack.opened[server] !== Number(visited)) t.fail(`server ${server}: ${rack.opened[server]}`)
+		if (rack.opened[server] !== Number(visited)) t.fail(`server ${server} has opened`)
 		const bytes = !visited ? 0 : server < LIVE ? LIVE_BYTES : VISIT_BYTES
 		if (rack.read[server] !== bytes) t.fail(`server ${server} has read ${rack.read[server]}`)
 	}

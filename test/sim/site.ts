@@ -4,8 +4,8 @@
 //
 //   clients ── edge 192.0.2.1 ══ gateway 0, 1, 2 ══ rack 10.64.0.0/16
 //
-// The gateways know a sealing key and a fence, and nothing of each other. The edge and the rack take
-// a dead one out of their hash some time later, as routing protocols do.
+// The gateways know a sealing key and a fence, and nothing of each other. The edge and the rack
+// take a dead one out of their hash some time later, as routing protocols do.
 
 import type { Bytes } from '../../src/base/bytes.ts'
 import type { Random } from '../../src/base/random.ts'
