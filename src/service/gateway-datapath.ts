@@ -36,6 +36,7 @@ export interface ChooseOptions {
 	onBroken(name: DatapathName, error: unknown): void
 }
 
+const IP_FORWARD = 'net.ipv4.ip_forward'
 const ORDER: readonly DatapathName[] = ['nftables', 'packet', 'raw', 'relay']
 
 export async function chooseDatapath(parts: GatewayParts, options: ChooseOptions): Promise<Choice> {
@@ -48,7 +49,7 @@ export async function chooseDatapath(parts: GatewayParts, options: ChooseOptions
 			continue
 		}
 		try {
-			return await start(name, parts, options, reasonOf(wanted, name, reasons))
+			return await start(name, parts, options, reasonOf(wanted, name, reasons) + leak(name))
 		} catch (error) {
 			reasons.push(`${name}: ${causeText(error)}`)
 		}
@@ -64,6 +65,14 @@ function causeText(error: unknown): string {
 function reasonOf(wanted: string, name: DatapathName, reasons: readonly string[]): string {
 	if (wanted === name) return 'asked for'
 	return reasons.length === 0 ? 'the fastest, and it works here' : `not ${reasons.join('; not ')}`
+}
+
+/** Packet and raw sockets only see copies: what the kernel does with its own is the kernel's. */
+function leak(name: DatapathName): string {
+	if (name !== 'packet' && name !== 'raw') return ''
+	if (readSysctl(IP_FORWARD) !== '1') return ''
+	return `; ${IP_FORWARD} is on, so the kernel also forwards what local servers send, untranslated `
+		+ `and under local addresses; cure: sysctl -w ${IP_FORWARD}=0`
 }
 
 /** What stands in the way of a datapath, as far as it can be seen before it is tried. */
@@ -84,8 +93,6 @@ function missing(name: DatapathName, { spec }: GatewayParts): string | undefined
 			return undefined
 	}
 }
-
-const IP_FORWARD = 'net.ipv4.ip_forward'
 
 function forwarding(apply: boolean): string | undefined {
 	if (readSysctl(IP_FORWARD) === '1') return undefined

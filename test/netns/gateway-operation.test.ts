@@ -9,7 +9,8 @@ import { fromHex, toHex } from '../../src/base/hex.ts'
 import { Sealer } from '../../src/gateway/sealed.ts'
 import { readSealKeys } from '../../src/platform/sealdir.ts'
 import {
-	EXT_ONE, EXT_TWO, makeSite, PUBLIC, randomInput, startGatewayProcess, startStranger, talk,
+	EXT_ONE, EXT_TWO, launchGateway, makeSite, PUBLIC, randomInput, startGatewayProcess,
+	startStranger, talk,
 } from '../support/gateway-site.ts'
 import { makeGenerator } from '../support/generator.ts'
 import { needs } from '../support/needs.ts'
@@ -154,6 +155,21 @@ netns('sealed extensions: learnt by the kernel, rotation and revocation under tr
 	const again = await startStranger(t, site.one, '10.77.0.2', 4000, fresh)
 	t.true((await talk(t, site.away, again.publicKey, fresh, input)).equals(input))
 })
+
+for (const datapath of ['packet', 'raw']) {
+	const needed = datapath === 'raw' ? ['raw-socket'] : []
+	needs('linux', 'root', 'netns', 'ip', ...needed)(
+		`${datapath}: says that the kernel forwards beside it, and how to stop that`, async (t) => {
+		const site = makeSite(t)
+		for (const [value, said] of [['1', /is on, .*; cure: sysctl -w net\.ipv4\.ip_forward=0\)/],
+			['0', /\(asked for\)/]] as const) {
+			site.gw.sysctl('net.ipv4.ip_forward', value)
+			const gateway = launchGateway(t, site, datapath, ['--route', `${EXT_ONE}=10.77.0.2`])
+			t.regex(await gateway.untilPrinted(/ports .*routes, .*/), said)
+			await gateway.stop()
+		}
+	})
+}
 
 for (const datapath of ['nftables', 'packet']) {
 	dumped(`${datapath}: an error from a server names the public address only`, async (t) => {

@@ -126,11 +126,13 @@ export interface ServerOptions {
 	/** What the program of each connection writes; it reads whatever comes. */
 	down?: number
 	name?: string
-	extension?: Uint8Array
+	extension?: Uint8Array | 'any'
 	clients?: ReadonlySet<string>
 	liveness?: LivenessLimits
 	now?: Nanos
 	secretKey?: Uint8Array
+	/** Message layers from pools that it shares with others. */
+	makeLayer?: (now: Nanos) => Messenger
 }
 
 /** One server with one name, on a ServerEndpoint. */
@@ -152,12 +154,14 @@ export class ServerNode implements Node {
 		box.publicOf(this.publicKey, secretKey)
 		this.#down = o.down ?? 0
 		this.endpoint = new ServerEndpoint(connections, random)
-		this.extension = new OwnExtension(o.extension ?? new Uint8Array(16))
+		const any = o.extension === 'any'
+		this.extension = new OwnExtension(o.extension === 'any' || o.extension === undefined
+			? new Uint8Array(16) : o.extension)
 		const handshake = new ServerHandshake(box, random, secretKey, now)
-		this.identity = new Identity(this.publicKey, handshake, this.extension)
+		this.identity = new Identity(this.publicKey, handshake, any ? 'any' : this.extension)
 		this.identity.serve([[wireName(o.name ?? 'test'), {
 			text: o.name ?? 'test', clients: o.clients, liveness: o.liveness ?? LIVENESS,
-			makeLayer: messengers(random, connections),
+			makeLayer: o.makeLayer ?? messengers(random, connections),
 		}]])
 		this.endpoint.add(this.identity)
 	}
@@ -215,6 +219,7 @@ export interface ClientNodeOptions {
 	connectTimeout?: Nanos
 	now?: Nanos
 	longTermSecret?: Uint8Array
+	makeLayer?: (now: Nanos) => Messenger
 }
 
 export class ClientNode implements Node {
@@ -231,7 +236,7 @@ export class ClientNode implements Node {
 		const longTermSecret = o.longTermSecret ?? new Uint8Array(32)
 		if (o.longTermSecret === undefined) random.fill(longTermSecret, 0, 32)
 		box.publicOf(this.longTermPublic, longTermSecret)
-		this.messenger = messengers(random, 1)(now)
+		this.messenger = (o.makeLayer ?? messengers(random, 1))(now)
 		this.extension = new OwnExtension(o.extension ?? new Uint8Array(16))
 		this.endpoint = new ClientEndpoint({
 			box,

@@ -52,10 +52,7 @@ export async function startGatewayProcess(
 ): Promise<Started> {
 	// The kernel's switch is the datapath's to have: off, it forwards nothing untranslated.
 	site.gw.sysctl('net.ipv4.ip_forward', datapath === 'nftables' ? '1' : '0')
-	const gateway = site.gw.start(owner, process.execPath, [
-		resolve('build/out/src/cli/main.js'), 'gateway', '--wan', 'wan0', '--lan', 'lan0',
-		'--datapath', datapath, ...args,
-	])
+	const gateway = launchGateway(owner, site, datapath, args)
 	const end = performance.now() + patienceMillis
 	for (;;) {
 		try {
@@ -65,6 +62,16 @@ export async function startGatewayProcess(
 			if (!gateway.running || performance.now() > end) throw error
 		}
 	}
+}
+
+/** The same, as the kernel's switches are, and whether it comes up or not. */
+export function launchGateway(
+	owner: Owner, site: Site, datapath: string, args: readonly string[],
+): Started {
+	return site.gw.start(owner, process.execPath, [
+		resolve('build/out/src/cli/main.js'), 'gateway', '--wan', 'wan0', '--lan', 'lan0',
+		'--datapath', datapath, ...args,
+	])
 }
 
 export interface Stranger {
