@@ -1,8 +1,9 @@
 // Makes the executable bundles in build/: one file each, native packages outside. A module of
 // Node's own is loaded when the code that imports it first runs: a ping pays for no HTTP.
 
-import { chmodSync, statSync } from 'node:fs'
+import { chmodSync, statSync, writeFileSync } from 'node:fs'
 import { build, type Plugin } from 'esbuild'
+import { TOOL_NAMES } from '../src/cli/nacl/tools.ts'
 
 const EXTERNAL = ['koffi', 'node-raw-socket', 'raw-socket', 'serialport']
 
@@ -43,4 +44,10 @@ async function bundle(source: string, target: string): Promise<void> {
 	console.log(`${target}: ${Math.ceil(statSync(target).size / 1024)} KiB`)
 }
 
+/** The same program under another name, by which it knows what it is to do. */
+function alias(target: string, name: string): void {
+	writeFileSync(target, `#!/usr/bin/env node\nimport './${name}'\n`, { mode: 0o755 })
+}
+
 await bundle('src/cli/main.ts', 'build/curvegate')
+for (const tool of TOOL_NAMES) alias(`build/${tool}`, 'curvegate')

@@ -24,6 +24,10 @@ export const KEEPALIVE: Nanos = 20 * SECOND
 export const ALERT: Nanos = SECOND
 /** Silence from the peer after which the connection is given up and its slot freed. */
 export const DEAD_PEER: Nanos = 90 * SECOND
+/** The same where NaCl's handlers are at both ends: one whose program pauses does not answer. */
+export const HANDLED_DEAD_PEER: Nanos = 900 * SECOND
+/** A handler whose program is gone gives up when nothing of its streams moves for so long. */
+export const HANDLER_IDLE: Nanos = 10 * SECOND
 /** How long both ends must have been done before a connection is forgotten: lost last answers. */
 export const TIME_WAIT: Nanos = 4 * SECOND
 /** How long a stopping process lets open streams finish. */

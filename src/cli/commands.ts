@@ -142,15 +142,29 @@ export const COMMANDS: readonly Command[] = [
 		takes: [],
 		summary: 'builds the address of a server, to give to its users',
 		options: [
+			{ name: 'config', value: 'FILE',
+				summary: 'the server\'s: one address for each of its names' },
 			{ name: 'keys', value: 'DIR', summary: 'the server\'s key directory' },
 			{ name: 'host', value: 'HOST', many: true,
 				summary: 'IPv4 address or DNS name; several are backup servers' },
 			{ name: 'port', value: 'PORT', summary: 'UDP port, 4000 when absent' },
 			{ name: 'name', value: 'NAME', summary: 'the server\'s name, the first HOST when absent' },
 			{ name: 'extension', value: 'HEX', summary: '32 hexadecimal digits, zero when absent' },
-			JSON_OPTION,
+			{ name: 'target', value: 'ADDR',
+				summary: 'where a gateway finds the server: the extension carries it' },
+			{ name: 'seal', value: 'DIR',
+				summary: 'sealed with these keys, so that no two addresses look alike; those of '
+					+ '[gateway.encoded] when absent' },
+			{ name: 'allow', value: 'PREFIX', many: true,
+				summary: 'the gateway\'s, all and in its order; those of [gateway.encoded] when absent' },
+			BOARDS_OPTION, JSON_OPTION,
 		],
-		examples: ['curvegate address make --keys keys --host home.example --name ssh.home.example'],
+		examples: [
+			'curvegate address make --keys keys --host home.example --name ssh.home.example',
+			'curvegate address make --config /etc/curvegate/curvegate.toml --host home.example',
+			'curvegate address make --keys box --host 192.0.2.1 --name box --target 10.77.0.2 '
+				+ '--seal seal --allow 10.77.0.0/24',
+		],
 		load: () => import('./address-make.ts'),
 	},
 	{

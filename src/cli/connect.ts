@@ -14,7 +14,7 @@ import {
 import { addressText } from '../platform/udp.ts'
 import { percentEncode, type Address } from '../service/address.ts'
 import type { Client, ClientConnection } from '../service/client.ts'
-import type { Pump } from '../service/stream.ts'
+import { feed } from '../service/feed.ts'
 import type { Arguments } from './arguments.ts'
 import { openClient } from './client.ts'
 import type { Run } from './command.ts'
@@ -124,15 +124,6 @@ function startProgram(
 	// A program that is gone reads no more, whoever may still hold its descriptors.
 	child.once('exit', () => pump.deaf())
 	return child
-}
-
-function feed(source: Readable, pump: Pump): void {
-	source.on('data', (chunk: Uint8Array) => {
-		if (!pump.take(chunk, chunk.length, false)) source.pause()
-	})
-	source.once('end', () => pump.finish('success'))
-	source.on('error', () => pump.finish('failure'))
-	source.resume()
 }
 
 function giveUpOnSignals(connection: ClientConnection): void {

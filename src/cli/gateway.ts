@@ -1,7 +1,6 @@
 // curvegate gateway: one public address in front of any number of servers.
 
 import type { Bytes } from '../base/bytes.ts'
-import { parseFenceEntry, type FenceEntry } from '../gateway/fence.ts'
 import { CLIENTS_PREFIX_BYTES } from '../gateway/tables.ts'
 import { ROUTES_MAX } from '../limits.ts'
 import type { DatapathName } from '../platform/datapath.ts'
@@ -18,7 +17,7 @@ import { parseIpv4, parseIpv6 } from '../wire/ip.ts'
 import { Expected, type Arguments } from './arguments.ts'
 import type { Run } from './command.ts'
 import { printJson, printLine } from './output.ts'
-import { readPort } from './values.ts'
+import { readFenceEntry, readPort } from './values.ts'
 
 const DATAPATHS: readonly (DatapathName | 'auto')[] = ['auto', 'nftables', 'packet', 'raw', 'relay']
 const DEFAULT_PORT = 4000
@@ -74,11 +73,6 @@ async function readSpec(args: Arguments): Promise<GatewaySpec> {
 /** Where IPv6 servers see IPv4 clients: the prefix for local translation of RFC 8215. */
 function defaultPrefix(): Bytes {
 	return parseIpv6('64:ff9b:1::')!.subarray(0, CLIENTS_PREFIX_BYTES)
-}
-
-function readFenceEntry(text: string): FenceEntry | Expected {
-	const entry = parseFenceEntry(text)
-	return typeof entry === 'string' ? new Expected('ADDR/BITS, IPV6/BITS or mac:aa:bb:cc') : entry
 }
 
 function readAddress(text: string): number | Expected {

@@ -10,6 +10,7 @@ import type { Command } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import { helpOf, helpOfAll, helpOfGroup } from './help.ts'
 import { didYouMean } from './nearest.ts'
+import { runTool, toolOf } from './nacl/tools.ts'
 import { printJson, printLine } from './output.ts'
 
 async function main(words: readonly string[]): Promise<number> {
@@ -84,6 +85,9 @@ function fail(command: string | undefined, error: unknown, json: boolean): numbe
 	process.stderr.write(`${who}: ${fatal}${error.message}\n`)
 	return error instanceof Trouble ? EXIT_TROUBLE : EXIT_USAGE
 }
+
+const tool = toolOf(process.argv[1])
+if (tool !== undefined) process.exit(await runTool(tool, process.argv.slice(2)))
 
 // Whoever reads our output may stop reading: that is no fault of ours to tell.
 process.stdout.on('error', (error) => {

@@ -3,6 +3,7 @@
 import type { Bytes } from '../base/bytes.ts'
 import { fromHex } from '../base/hex.ts'
 import { SECOND, type Nanos } from '../base/time.ts'
+import { parseFenceEntry, type FenceEntry } from '../gateway/fence.ts'
 import { hostFault, nameFault, portFault, type Fault } from '../service/address-parts.ts'
 import { Expected } from './arguments.ts'
 
@@ -37,6 +38,12 @@ export function readSeconds(text: string): Nanos | Expected {
 export function readCount(text: string): number | Expected {
 	const valid = /^[1-9]\d{0,8}$/.test(text)
 	return valid ? Number(text) : new Expected('a whole number from 1 to 999999999')
+}
+
+/** What extensions that carry an address may name. */
+export function readFenceEntry(text: string): FenceEntry | Expected {
+	const entry = parseFenceEntry(text)
+	return typeof entry === 'string' ? new Expected('ADDR/BITS, IPV6/BITS or mac:aa:bb:cc') : entry
 }
 
 export interface Endpoint {

@@ -1,18 +1,17 @@
 // The services exec and handler: a program for each connection. exec has the stream on its standard
 // input and output; handler, one of NaCl's message handlers, has messages on descriptors 8 and 9.
 
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { Readable, Writable } from 'node:stream'
 import { assert } from '../base/assert.ts'
 import { MILLISECOND } from '../base/time.ts'
 import { PROGRAM_EXIT, PROGRAM_TAIL } from '../limits.ts'
 import { MessageQueue } from '../message/queue.ts'
-import { causeOf } from '../platform/trouble.ts'
+import { passed } from '../platform/descriptors.ts'
+import { EXIT_TROUBLE, causeOf } from '../platform/trouble.ts'
 import type { Service, ServiceContext } from './service.ts'
-import { serviceText, type ServiceSpec } from './spec.ts'
+import { serviceText, type ProgramSpec } from './spec.ts'
 import { Pump } from './stream.ts'
-
-type ProgramSpec = Extract<ServiceSpec, { kind: 'exec' | 'handler' }>
 
 /** Standard output of a handler is nobody's stream: it goes where the server's messages go. */
 const HANDLER_STDIO = [
@@ -22,6 +21,8 @@ const HANDLER_IN = 8
 const HANDLER_OUT = 9
 
 export class ProgramService implements Service {
+	/** How it ended: its exit code, or 111 when it had none. */
+	readonly exited: Promise<number>
 	readonly #context: ServiceContext
 	readonly #spec: ProgramSpec
 	readonly #pump: Pump
@@ -42,8 +43,11 @@ export class ProgramService implements Service {
 			touch: (now) => context.touch(now),
 			peerFailed: () => this.#leave(false),
 		})
-		const stdio = spec.kind === 'exec' ? ['pipe', 'pipe', 'inherit'] as const : HANDLER_STDIO
-		this.#child = context.programs.start(spec.words, context.peer, [...stdio])
+		const { programs, peer } = context
+		const { words, inherited } = spec
+		this.#child = inherited === undefined ? programs.start(words, peer, stdioOf(spec))
+			: programs.startPlain(words, stdioOf(spec))
+		this.exited = exitOf(this.#child)
 		if (this.#child === undefined) this.#failed('too many programs run already')
 		else this.#watch(this.#child)
 	}
@@ -141,7 +145,9 @@ export class ProgramService implements Service {
 
 	#failed(cause: string): void {
 		const { log, clock, peer } = this.#context
-		log.limited('warn', 'service-unavailable', clock(), {
+		// For a server of many names it is one of them; for NaCl's tools it is all there is.
+		const level = this.#spec.inherited === undefined ? 'warn' : 'error'
+		log.limited(level, 'service-unavailable', clock(), {
 			name: peer.serverName, service: serviceText(this.#spec), cause,
 		})
 		this.#pump.deaf()
@@ -149,6 +155,23 @@ export class ProgramService implements Service {
 	}
 
 	#leave(complete: boolean): void {
-		if (this.#child !== undefined) this.#context.programs.leave(this.#child, complete)
+		if (this.#child === undefined || this.#spec.inherited !== undefined) return
+		this.#context.programs.leave(this.#child, complete)
 	}
+}
+
+function stdioOf({ kind, inherited }: ProgramSpec): StdioOptions {
+	if (kind === 'exec') return ['pipe', 'pipe', 'inherit']
+	if (inherited === undefined) return [...HANDLER_STDIO]
+	return ['inherit', 'inherit', 'inherit', ...passed(inherited, HANDLER_IN - 1), 'pipe', 'pipe']
+}
+
+function exitOf(child: ChildProcess | undefined): Promise<number> {
+	if (child === undefined) return Promise.resolve(EXIT_TROUBLE)
+	return new Promise((resolve) => {
+		child.once('exit', (code) => resolve(code ?? EXIT_TROUBLE))
+		child.once('error', () => {
+			if (child.pid === undefined) resolve(EXIT_TROUBLE)
+		})
+	})
 }

@@ -25,12 +25,21 @@ export class Programs {
 	/** undefined: too many run, since some outlive their connections. */
 	start(words: readonly string[], peer: Peer, stdio: StdioOptions): ChildProcess | undefined {
 		if (this.#running.size >= this.#max) return undefined
-		const child = spawn(words[0]!, words.slice(1), {
+		return this.#add(spawn(words[0]!, words.slice(1), {
 			stdio,
 			env: { ...process.env, ...environmentOf(peer) },
 			// A group of its own: what it starts ends with it, and a Ctrl-C reaches us alone.
 			detached: true,
-		})
+		}))
+	}
+
+	/** The same without an environment or a group of its own, as NaCl's tools do it. */
+	startPlain(words: readonly string[], stdio: StdioOptions): ChildProcess | undefined {
+		if (this.#running.size >= this.#max) return undefined
+		return this.#add(spawn(words[0]!, words.slice(1), { stdio }))
+	}
+
+	#add(child: ChildProcess): ChildProcess {
 		this.#running.set(child, undefined)
 		const gone = (): void => {
 			clearTimeout(this.#running.get(child))

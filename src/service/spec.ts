@@ -6,8 +6,18 @@ import { splitWords, type Fault } from './words.ts'
 export type ServiceSpec =
 	| { readonly kind: 'tcp', readonly host: string, readonly port: number }
 	| { readonly kind: 'unix', readonly path: string }
-	| { readonly kind: 'exec' | 'handler', readonly words: readonly string[] }
+	| ProgramSpec
 	| { readonly kind: 'echo' | 'discard' | 'welcome' }
+
+export interface ProgramSpec {
+	readonly kind: 'exec' | 'handler'
+	readonly words: readonly string[]
+	/**
+	 * Started as NaCl's tools start a handler: with our own environment, standard descriptors and
+	 * these further ones, and left to end by itself.
+	 */
+	readonly inherited?: readonly number[]
+}
 
 /** The longest path that a Unix socket can have. */
 const UNIX_PATH_MAX = 107

@@ -22,5 +22,6 @@ export function startService(spec: ServiceSpec, context: ServiceContext): Servic
 
 /** What can be known to fail before a client comes; throws Trouble. */
 export function checkService(spec: ServiceSpec): void {
-	if (spec.kind === 'exec' || spec.kind === 'handler') checkProgram(spec.words[0]!)
+	if (spec.kind !== 'exec' && spec.kind !== 'handler') return
+	if (spec.inherited === undefined) checkProgram(spec.words[0]!)
 }
