@@ -103,7 +103,7 @@ class HandlerClient {
 	}
 
 	#makeEndpoint(): ClientEndpoint {
-		const { platform, keys, key, name, hosts, extension, ownExtension } = this.#o
+		const { platform, keys, key, name, hosts, ownExtension } = this.#o
 		const { box, random, clock } = platform
 		const longTermPublic = keys?.publicKey.slice() ?? new Uint8Array(32)
 		const longTermSecret = keys?.secretKey.slice() ?? new Uint8Array(32)
@@ -113,7 +113,6 @@ class HandlerClient {
 			identity: {
 				longTermPublic, longTermSecret, serverLongTermPublic: key, serverName: wireNameOf(name),
 			},
-			serverExtension: extension,
 			ownExtension: new OwnExtension(ownExtension.value),
 			layer: this.#queue,
 			liveness: { keepalive: KEEPALIVE, deadPeer: HANDLED_DEAD_PEER, idle: NEVER },

@@ -37,7 +37,7 @@ export const run: Run = async (tool, words) => {
 	const keys = keyDirectory === undefined ? undefined
 		: readKeys(demandFolder(keyDirectory), platform.box)
 	const hosts = shuffled(addresses, platform).slice(0, HOSTS_MAX)
-		.map((address) => ({ address, port }))
+		.map((address) => ({ address, port, extension }))
 	return runHandler({
 		platform, keys, name, key, hosts, extension, words: program, inherited, log: logOf(tool),
 		ownExtension: new ExtensionSource(DEFAULT_SOURCE),
