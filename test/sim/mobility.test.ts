@@ -194,6 +194,20 @@ test('who poses as the server and forwards all has the flow, and loses it soon a
 	t.true(pair.world.now < 4 * SECOND, `${pair.world.now / SECOND} s`)
 })
 
+test('two ends that were both led astray find each other by the host that won the race', (t) => {
+	const pair = setUp(18, 6000 * 1024, 0, SLOW)
+	const end = 95 * MILLISECOND
+	divert(pair, 50 * MILLISECOND, end, { client: true, server: true })
+	pair.world.runFor(end - MILLISECOND)
+	const [connection] = pair.server.connections
+	t.is(connection!.path.active.address, ATTACKER.address)
+	pair.world.network.tap(({ toAddress, now }) =>
+		toAddress === ATTACKER.address && now >= end ? 'drop' : 'pass')
+	t.is(finish(pair, 10 * SECOND), undefined)
+	t.true(pair.world.now < 4 * SECOND, `${pair.world.now / SECOND} s`)
+	t.is(connection!.path.active.address, CLIENT.address)
+})
+
 test('who is only quicker with copies of a server\'s packets gets probes, and not the client', (t) => {
 	const pair = setUp(16, 4000 * 1024, 0)
 	let stolen = 0
