@@ -139,8 +139,10 @@ test('who forges the source and blocks the client gets probes, and never the con
 /** Four megabytes take longer than any attack here. */
 const SLOW: Partial<Conditions> = { bytesPerSecond: 4_000_000, queuePackets: 200 }
 
-/** Whoever stands between the two: all packets go by way of him until the end; then none does. */
-function divert(pair: Pair, from: Nanos, end: Nanos, what: { client: boolean, server: boolean }): void {
+/** Whoever stands between the two: from then until the end all packets go by way of him. */
+function divert(
+	pair: Pair, from: Nanos, end: Nanos, what: { client: boolean, server: boolean },
+): void {
 	const { network } = pair.world
 	network.tap((packet) => {
 		if (packet.now < from || packet.now >= end) return 'pass'
@@ -160,7 +162,7 @@ function divert(pair: Pair, from: Nanos, end: Nanos, what: { client: boolean, se
 	})
 }
 
-test('who forwards even the acknowledgments has the flow, and loses it as soon as he stops', (t) => {
+test('who forwards even acknowledgments has the flow, and loses it as soon as he stops', (t) => {
 	const pair = setUp(14, 6000 * 1024, 0, SLOW)
 	const end = 95 * MILLISECOND
 	divert(pair, 50 * MILLISECOND, end, { client: true, server: false })
@@ -208,7 +210,7 @@ test('two ends that were both led astray find each other by the host that won th
 	t.is(connection!.path.active.address, CLIENT.address)
 })
 
-test('who is only quicker with copies of a server\'s packets gets probes, and not the client', (t) => {
+test('who is only quicker with copies of server packets gets probes, and not the client', (t) => {
 	const pair = setUp(16, 4000 * 1024, 0)
 	let stolen = 0
 	pair.world.network.tap((packet) => {
