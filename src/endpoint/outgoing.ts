@@ -7,8 +7,8 @@ import type { Path } from '../handshake/path.ts'
 import type { MessageLayer } from '../message/layer.ts'
 
 /**
- * Writes the next message of at most `most` bytes to p[at, …), for path.target; its length, or 0 for
- * nothing to send now.
+ * Writes the next message of at most `most` bytes to p[at, …), for path.target; its length, or 0
+ * for nothing to send now.
  */
 export function writeNext(
 	layer: MessageLayer, path: Path, p: Bytes, at: number, most: number, now: Nanos,

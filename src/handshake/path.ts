@@ -1,8 +1,8 @@
-// Where the peer is: its address, port and extension, and by which of ours it reaches us. A verified
-// packet from elsewhere makes that place a candidate; only an acknowledgment of our probe, coming
-// from there, moves the connection. The place of a client's first packet is no better known: it too
-// is sent little until it has answered. Clients treat servers by the same rule, so that whoever
-// merely repeats packets faster leads nobody astray. spec: addressing page, Mobile clients;
+// Where the peer is: its address, port and extension, and by which of ours it reaches us. A
+// verified packet from elsewhere makes that place a candidate; only an acknowledgment of our probe,
+// coming from there, moves the connection. The place of a client's first packet is no better known:
+// it too is sent little until it has answered. Clients treat servers by the same rule, so that
+// whoever merely repeats packets faster leads nobody astray. spec: addressing page, Mobile clients;
 // protocol.md 3.3
 
 import { copy, readU32, same, type Bytes } from '../base/bytes.ts'

@@ -51,7 +51,7 @@ const CHANGES: Record<string, (pair: Pair, n: number) => void> = {
 }
 
 for (const [whose, change] of Object.entries(CHANGES)) {
-	test(`the ${whose}'s extension changes at any packet of a transfer: no packet is refused`, (t) => {
+	test(`the ${whose}'s extension changes at any packet: none is refused`, (t) => {
 		const still = setUp(1)
 		t.is(finish(still), undefined)
 		const packets = still.world.network.sent

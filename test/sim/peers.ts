@@ -277,7 +277,7 @@ export class ClientNode implements Node {
 	}
 
 	turn(now: Nanos): boolean {
-		if (this.endpoint.state === 'timeWait' || this.endpoint.state === 'closed') return false
+		if (this.endpoint.state === 'closed') return false
 		const busy = this.program.turn(now)
 		this.endpoint.touch(now)
 		return busy

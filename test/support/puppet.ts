@@ -90,7 +90,7 @@ export function slotOf(packet: Uint8Array, from: { address: number, port: number
 	return slot
 }
 
-/** A block without data that wants an answer, acknowledging a message, and nothing of the stream. */
+/** A block without data that wants an answer, and may acknowledge a message. */
 export function ask(id: number, ackId = 0): Uint8Array {
 	const message = new Uint8Array(64)
 	const view = new DataView(message.buffer)

@@ -47,3 +47,22 @@ test('an unreachable host brings the next one forward and loses nothing itself',
 	t.is(race.next(2), 2)
 	t.true(race.wakeAt() < 2 * SECOND)
 })
+
+test('after a move who was asked is asked again, four times a second at most', (t) => {
+	const race = new Race(3, -1, makeGenerator(4), 0)
+	t.is(race.next(0), 0)
+	let asked = 0
+	for (let now = 0; now < 2 * SECOND; now += SECOND / 100) {
+		race.moved(now)
+		for (let host = race.next(now); host >= 0; host = race.next(now)) asked++
+	}
+	// 0 at every race delay, 1 and 2 from their first turn on: none was put off.
+	t.true(asked >= 18 && asked <= 24, `${asked}`)
+})
+
+test('a host that failed has the last turn, the others keep their order', (t) => {
+	const race = new Race(4, 1, makeGenerator(5), 0)
+	const order: number[] = []
+	for (let i = 0; i < 4; i++) order.push(race.next(i * RACE_DELAY))
+	t.deepEqual(order, [0, 2, 3, 1])
+})
