@@ -33,14 +33,15 @@ export function manual(commands: readonly Command[], date: string): string {
 
 const DESCRIPTION = [
 	'Reaches services on a small computer, a home router or the boxes behind it through one UDP '
-		+ 'port, encrypted and authenticated from end to end. Every service is known by its own public key, '
-		+ 'and an address that is passed on is all that anybody needs.',
-	'Data goes to the standard output, messages to the standard error. With --json both are readable '
-		+ 'for programs.',
+		+ 'port, encrypted and authenticated from end to end. Every service is known by its own '
+		+ 'public key, and an address that is passed on is all that anybody needs.',
+	'Data goes to the standard output, messages to the standard error. With --json both are '
+		+ 'readable for programs.',
 ]
 
 const NACL_TEXT = 'Called by one of these names the program does what NaCl\'s command of that '
-	+ 'name does, with its arguments, descriptors, files and exit codes; both may be mixed in one pipeline.'
+	+ 'name does, with its arguments, descriptors, files and exit codes; both may be mixed in '
+	+ 'one pipeline.'
 
 const NACL_USAGE = [
 	'curvecpmakekey keydir',
