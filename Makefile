@@ -8,12 +8,12 @@ ARGS ?=
 OUT := build/out
 TSC := node_modules/.bin/tsc -p .
 
-.PHONY: help build check test run interop sim fuzz bench clean compile
+.PHONY: help build check test run interop sim fuzz bench pack deb clean compile
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: compile ## the executable bundle build/curvegate
+build: compile ## build/curvegate and NaCl's five commands, completions, manual
 	@node $(OUT)/scripts/bundle.js
 
 check: compile ## types, layers, sizes, bans
@@ -36,6 +36,12 @@ fuzz: compile ## random input for every receiver, from a printed seed
 
 bench: build build/packages ## speed and memory on this machine, beside the reference
 	@node --expose-gc $(OUT)/test/bench/main.js $(ARGS)
+
+pack: build ## a tarball for npm install, in build/npm
+	@mkdir -p build/npm && npm pack --silent --pack-destination build/npm
+
+deb: build ## Debian packages for amd64, arm64 and armhf, in build/deb (ARGS='amd64': only that)
+	@node $(OUT)/scripts/deb.js $(ARGS)
 
 clean: ## removes what the other targets made (keys in .curvegate/ and node_modules stay)
 	rm -rf build

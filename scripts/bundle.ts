@@ -1,9 +1,14 @@
-// Makes the executable bundles in build/: one file each, native packages outside. A module of
-// Node's own is loaded when the code that imports it first runs: a ping pays for no HTTP.
+// Makes what users get in build/: one executable bundle, native packages outside, NaCl's names for
+// it, completions and the manual page. A module of Node's own is loaded when the code that imports
+// it first runs: a ping pays for no HTTP.
 
-import { chmodSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { build, type Plugin } from 'esbuild'
+import { COMMANDS } from '../src/cli/commands.ts'
 import { TOOL_NAMES } from '../src/cli/nacl/tools.ts'
+import { bashCompletion, fishCompletion, zshCompletion } from './completions.ts'
+import { manual } from './manual.ts'
+import { isoDate, sourceDate } from './source-date.ts'
 
 const EXTERNAL = ['koffi', 'node-raw-socket', 'raw-socket', 'serialport']
 
@@ -51,3 +56,9 @@ function alias(target: string, name: string): void {
 
 await bundle('src/cli/main.ts', 'build/curvegate')
 for (const tool of TOOL_NAMES) alias(`build/${tool}`, 'curvegate')
+mkdirSync('build/completions', { recursive: true })
+writeFileSync('build/completions/curvegate.bash', bashCompletion(COMMANDS))
+writeFileSync('build/completions/_curvegate', zshCompletion(COMMANDS))
+writeFileSync('build/completions/curvegate.fish', fishCompletion(COMMANDS))
+mkdirSync('build/man', { recursive: true })
+writeFileSync('build/man/curvegate.1', manual(COMMANDS, isoDate(sourceDate())))

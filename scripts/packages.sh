@@ -2,7 +2,7 @@
 # The Debian packages that the tests use: NaCl's own tools, nft, socat and the like. Installs the
 # absent ones when it may; says which tests will be skipped when it may not. Never fails.
 
-wanted='nacl-tools nftables socat iproute2 curl openssh-client openssh-server tcpdump libsodium23'
+wanted='nacl-tools nftables socat iproute2 curl openssh-client openssh-server tcpdump libsodium23 mandoc man-db zsh fish'
 
 command -v dpkg-query >/dev/null 2>&1 || {
 	echo "packages: no dpkg here; tests that need one of these will be skipped: $wanted"

@@ -9,6 +9,8 @@ export interface Option {
 	/** What follows it, as the help shows it: IP:PORT. Absent: a flag that stands alone. */
 	readonly value?: string
 	readonly summary: string
+	/** When only these are meant: the shells complete them. */
+	readonly choices?: readonly string[]
 	/** May be given several times. */
 	readonly many?: boolean
 	/** Takes everything that follows on the line: --exec PROG ARGS… */

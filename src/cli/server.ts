@@ -8,6 +8,7 @@ import { shellQuote } from '../base/shell.ts'
 import { toHex } from '../base/hex.ts'
 import { DEFAULT_SOURCE, ExtensionSource } from '../platform/extension-source.ts'
 import { createKeys, readKeys, type Keys } from '../platform/keydir.ts'
+import { sayReady } from '../platform/notify.ts'
 import { openPlatform, type Platform } from '../platform/platform.ts'
 import { EXIT_DONE, Usage, codeOf } from '../platform/trouble.ts'
 import { addressOf, addressText } from '../platform/udp.ts'
@@ -53,6 +54,7 @@ export const run: Run = async (args) => {
 	}
 	stopOnSignals(server, log)
 	printAddresses(server, keys.publicKey, extension, names, args)
+	void sayReady().then((note) => note !== undefined && log.say('warn', 'notify', { note }))
 	await server.stopped
 	return EXIT_DONE
 }
