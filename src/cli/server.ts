@@ -11,7 +11,7 @@ import { createKeys, readKeys, type Keys } from '../platform/keydir.ts'
 import { openPlatform, type Platform } from '../platform/platform.ts'
 import { EXIT_DONE, Usage, codeOf } from '../platform/trouble.ts'
 import { addressOf, addressText } from '../platform/udp.ts'
-import { becomeUser, findUser } from '../platform/user.ts'
+import { settle, findUser } from '../platform/user.ts'
 import { formatAddress } from '../service/address.ts'
 import { HOST_LIMITS, budgetJson, budgetOf, budgetText } from '../service/budget.ts'
 import { stderrLog, type Log } from '../service/log.ts'
@@ -46,7 +46,7 @@ export const run: Run = async (args) => {
 		servers: [{ keys, extension, names }],
 	})
 	try {
-		if (user !== undefined) becomeUser(user)
+		settle(user, false)
 	} catch (error) {
 		server.stopNow()
 		throw error
