@@ -3,6 +3,7 @@
 // spec: product.md 2, 6
 
 import type { ExtensionSource } from '../platform/extension-source.ts'
+import type { Keys } from '../platform/keydir.ts'
 import type { Platform } from '../platform/platform.ts'
 import { causeOf, Trouble, Usage } from '../platform/trouble.ts'
 import type { Udp } from '../platform/udp.ts'
@@ -212,6 +213,7 @@ export class Run {
 			throw error
 		}
 		const rekeyed = keyChanges(this.#groups, groups)
+		for (const keys of rekeyed.values()) this.#o.platform.box.purge(keys.secretKey)
 		this.#config = config
 		this.#limits = { ...this.#limits, ...freeLimits(config, this.#limits) }
 		this.#shared.programs.max = this.#limits.programs
@@ -219,7 +221,10 @@ export class Run {
 		this.#serve(groups, fresh)
 		this.#watch()
 		for (const part of this.parts) part.reload(config)
-		return { ...changes, applied: [...changes.applied, ...rekeyed] }
+		return {
+			...changes,
+			applied: [...changes.applied, ...[...rekeyed.keys()].map((dir) => `keys in ${dir}`)],
+		}
 	}
 
 	/** Sockets of addresses that are new. */
@@ -283,6 +288,7 @@ export class Run {
 	async #end(): Promise<void> {
 		await Promise.all([...this.#servers.values()].map((server) => server.stopped))
 		await this.#reloading
+		for (const [, keys] of pairs(this.#groups)) this.#o.platform.box.purge(keys.secretKey)
 		this.#unwatch()
 		clearInterval(this.#alive)
 		for (const part of this.parts.toReversed()) part.stop()
@@ -296,13 +302,16 @@ function freeLimits(config: Config, { pieces, records }: ServerLimits): Partial<
 	return { programs, liveness, drain }
 }
 
-/** Folders whose keys are others now, although the file says the same. */
-function keyChanges(before: readonly Group[], after: readonly Group[]): string[] {
-	const dirs = new Map(before.flatMap(({ configs, specs }) =>
-		configs.map((config, i) => [config.keys, specs[i]!.keys] as const)))
-	const changed = after.flatMap(({ configs, specs }) => configs.flatMap(({ keys }, i) => {
-		const known = dirs.get(keys)
-		return known === undefined || known === specs[i]!.keys ? [] : [`keys in ${keys}`]
+/** The former keys of folders that hold others now, although the file says the same. */
+function keyChanges(before: readonly Group[], after: readonly Group[]): Map<string, Keys> {
+	const now = new Map(pairs(after))
+	return new Map(pairs(before).filter(([dir, keys]) => {
+		const other = now.get(dir)
+		return other !== undefined && other !== keys
 	}))
-	return [...new Set(changed)]
+}
+
+function pairs(groups: readonly Group[]): [dir: string, keys: Keys][] {
+	return groups.flatMap(({ configs, specs }) =>
+		configs.map((config, i): [string, Keys] => [config.keys, specs[i]!.keys]))
 }

@@ -209,7 +209,8 @@ export class Server {
 	#add(spec: ServerSpec): Served {
 		const { box, random, clock } = this.#options.platform
 		const { keys, extension } = spec
-		const handshake = new ServerHandshake(box, random, keys.secretKey, clock())
+		// A copy of its own, which it wipes: another server may have the same keys.
+		const handshake = new ServerHandshake(box, random, keys.secretKey.slice(), clock())
 		const own = extension === 'any' ? extension : new OwnExtension(extension.value)
 		const identity = new Identity(keys.publicKey, handshake, own)
 		assert(this.endpoint.add(identity), 'checkServers has seen to it')
