@@ -15,8 +15,10 @@ export async function openClient(
 	args: Arguments, connections: number,
 ): Promise<{ client: Client, address: Address }> {
 	const address = parseAddress(args.positionals[0]!)
-	const own = args.value('extension', readExtension)
-	const extension = new ExtensionSource(own === undefined ? DEFAULT_SOURCE : `hex:${toHex(own)}`)
+	const extension = new ExtensionSource(await sourceOf(args))
+	if (args.has('board') && extension.note !== undefined) {
+		process.stderr.write(`warning: our extension from ${extension.text}: ${extension.note}\n`)
+	}
 	const bind = args.value('bind', readEndpoint) ?? { ip: '0.0.0.0', port: 0 }
 	const connectTimeout = args.value('timeout', readSeconds) ?? CONNECT_TIMEOUT
 	const platform = await openPlatform()
@@ -27,4 +29,14 @@ export async function openClient(
 		bind: { address: addressOf(bind.ip)!, port: bind.port },
 	}, connections)
 	return { client, address }
+}
+
+/** The flag, or what the board says; without a board the file of the addressing page. */
+async function sourceOf(args: Arguments): Promise<string> {
+	const own = args.value('extension', readExtension)
+	const name = args.text('board')
+	if (own !== undefined) return `hex:${toHex(own)}`
+	if (name === undefined) return DEFAULT_SOURCE
+	const { chooseBoard, boardFolders } = await import('../service/board.ts')
+	return (await chooseBoard(name, boardFolders(args.text('boards')))).profile.extension.source
 }

@@ -4,16 +4,22 @@ import type { Command, Option } from './command.ts'
 
 const JSON_OPTION: Option = { name: 'json', summary: 'prints one JSON object' }
 
+const BOARDS_OPTION: Option = { name: 'boards', value: 'DIR',
+	summary: 'folder of board profiles that is searched first' }
+
+const BOARD_OPTION: Option = { name: 'board', value: 'NAME',
+	summary: 'this board profile instead of the file\'s' }
+
 /** What every command takes that connects to a server. */
 const CLIENT_OPTIONS: readonly Option[] = [
 	{ name: 'keys', value: 'DIR', summary: 'our key directory; a fresh key each time when absent' },
-	{ name: 'extension', value: 'HEX', summary: 'our own extension, 32 hexadecimal digits' },
+	{ name: 'extension', value: 'HEX',
+		summary: 'our own extension, 32 hexadecimal digits; from the board\'s source when absent' },
+	{ name: 'board', value: 'NAME', summary: 'the board profile that says the source: host' },
+	BOARDS_OPTION,
 	{ name: 'bind', value: 'IP:PORT', summary: 'our own UDP address; any when absent' },
 	{ name: 'timeout', value: 'SECONDS', summary: 'gives up when nobody answers, 60 when absent' },
 ]
-
-const BOARDS_OPTION: Option = { name: 'boards', value: 'DIR',
-	summary: 'folder of board profiles that is searched first' }
 
 export const COMMANDS: readonly Command[] = [
 	{
@@ -36,11 +42,15 @@ export const COMMANDS: readonly Command[] = [
 		takes: [],
 		summary: 'serves names over CurveCP; without options, a page for newcomers',
 		options: [
+			{ name: 'config', value: 'FILE', summary: 'its [[server]]s; the flags go over it' },
+			BOARD_OPTION,
+			BOARDS_OPTION,
 			{ name: 'keys', value: 'DIR',
 				summary: 'the long-term key directory; .curvegate/keys, made when absent' },
-			{ name: 'listen', value: 'IP:PORT', summary: '127.0.0.1:4000 when absent' },
+			{ name: 'listen', value: 'IP:PORT', summary: 'the board\'s when absent: 127.0.0.1:4000' },
 			{ name: 'extension', value: 'HEX|any',
-				summary: '32 hexadecimal digits; /etc/curvecpextension when absent' },
+				summary: '32 hexadecimal digits; from the board\'s source when absent, '
+					+ 'usually /etc/curvecpextension' },
 			{ name: 'serve', value: 'NAME=SERVICE', many: true,
 				summary: 'a name and what it serves: tcp:HOST:PORT, unix:PATH, exec:COMMAND, '
 					+ 'handler:COMMAND, echo, discard or welcome' },
@@ -51,8 +61,22 @@ export const COMMANDS: readonly Command[] = [
 		examples: [
 			'curvegate server --listen 0.0.0.0:4000 --serve ssh.example=tcp:127.0.0.1:22',
 			'curvegate server --serve date.example=\'exec:date -u\'',
+			'curvegate server --config /etc/curvegate/curvegate.toml',
 		],
 		load: () => import('./server.ts'),
+	},
+	{
+		name: 'run',
+		takes: [],
+		summary: 'everything that a configuration declares, in one process',
+		options: [
+			{ name: 'config', value: 'FILE', summary: 'the configuration; SIGHUP reads it again' },
+			BOARD_OPTION,
+			BOARDS_OPTION,
+			JSON_OPTION,
+		],
+		examples: ['curvegate run --config /etc/curvegate/curvegate.toml'],
+		load: () => import('./run.ts'),
 	},
 	{
 		name: 'connect',
@@ -87,7 +111,7 @@ export const COMMANDS: readonly Command[] = [
 		summary: 'one public address and port in front of any number of servers',
 		options: [
 			{ name: 'config', value: 'FILE', summary: 'its [gateway]; the flags go over it' },
-			{ name: 'board', value: 'NAME', summary: 'this board profile instead of the file\'s' },
+			BOARD_OPTION,
 			BOARDS_OPTION,
 			{ name: 'wan', value: 'IFACE', summary: 'the interface to the Internet' },
 			{ name: 'lan', value: 'IFACE',
@@ -188,7 +212,7 @@ export const COMMANDS: readonly Command[] = [
 		summary: 'says everything that is wrong with a configuration, or what it comes to',
 		options: [
 			{ name: 'config', value: 'FILE', summary: 'the configuration' },
-			{ name: 'board', value: 'NAME', summary: 'this board profile instead of the file\'s' },
+			BOARD_OPTION,
 			BOARDS_OPTION,
 			JSON_OPTION,
 		],

@@ -1,65 +1,85 @@
-// curvegate server: one server on one port, each of its names with a service.
+// curvegate server: the servers of a configuration, or one from its flags, or a page for newcomers.
 
 import { mkdirSync } from 'node:fs'
-import { networkInterfaces } from 'node:os'
-import { relative } from 'node:path'
 import type { Bytes } from '../base/bytes.ts'
-import { shellQuote } from '../base/shell.ts'
 import { toHex } from '../base/hex.ts'
-import { DEFAULT_SOURCE, ExtensionSource } from '../platform/extension-source.ts'
-import { createKeys, readKeys, type Keys } from '../platform/keydir.ts'
-import { sayReady } from '../platform/notify.ts'
-import { openPlatform, type Platform } from '../platform/platform.ts'
-import { EXIT_DONE, Usage, codeOf } from '../platform/trouble.ts'
-import { addressOf, addressText } from '../platform/udp.ts'
-import { becomeUser, findUser } from '../platform/user.ts'
-import { formatAddress } from '../service/address.ts'
-import { HOST_LIMITS, budgetJson, budgetOf, budgetText } from '../service/budget.ts'
-import { stderrLog, type Log } from '../service/log.ts'
-import type { NameSpec } from '../service/name.ts'
-import { startServer, wireNameOf, type Server } from '../service/server.ts'
+import { makeTweetnacl } from '../crypto/tweetnacl.ts'
+import { makeEntropy } from '../platform/entropy.ts'
+import { createKeys, readPublicKey } from '../platform/keydir.ts'
+import { codeOf, EXIT_DONE, Usage } from '../platform/trouble.ts'
+import { addressOf } from '../platform/udp.ts'
+import { planJson, planText } from '../service/board-report.ts'
+import { extentOf } from '../service/config-check.ts'
+import {
+	defaultConfig, loadConfig, type Config, type NameConfig, type ServerConfig,
+} from '../service/config.ts'
+import { isShortage, planOf, shortageText } from '../service/plan.ts'
+import { wireNameOf } from '../service/server.ts'
 import { isFault, readService } from '../service/spec.ts'
 import { Expected, type Arguments } from './arguments.ts'
 import type { Run } from './command.ts'
 import { printJson, printLine } from './output.ts'
+import { runConfig } from './running.ts'
 import { readEndpoint, readExtension, readName } from './values.ts'
 
 /** The embedded default: a newcomer's first start makes what it needs. */
 const DEFAULT_FOLDER = '.curvegate'
 const DEFAULT_KEYS = '.curvegate/keys'
-const DEFAULT_LISTEN = '127.0.0.1:4000'
 const DEFAULT_SERVE = 'localhost=welcome'
+/** Each says something about one server. */
+const SERVER_FLAGS = ['keys', 'listen', 'extension', 'serve'] as const
 
 export const run: Run = async (args) => {
-	const listen = args.value('listen', readEndpoint) ?? readEndpoint(DEFAULT_LISTEN)
-	if (listen instanceof Expected) throw new Usage(listen.what)
-	const names = readNames(args.texts('serve') ?? [DEFAULT_SERVE])
-	const extension = readExtensionOption(args)
-	if (args.has('plan')) return printPlan(args)
-	const userName = args.text('user')
-	const user = userName === undefined ? undefined : findUser(userName)
-	const platform = await openPlatform()
-	const keys = openKeys(args.text('keys'), platform)
-	const log = stderrLog('info')
-	sayExtension(extension, log)
-	const server = await startServer({
-		platform, log, address: addressOf(listen.ip)!, port: listen.port, limits: HOST_LIMITS,
-		servers: [{ keys, extension, names }],
-	})
-	try {
-		if (user !== undefined) becomeUser(user)
-	} catch (error) {
-		server.stopNow()
-		throw error
-	}
-	stopOnSignals(server, log)
-	printAddresses(server, keys.publicKey, extension, names, args)
-	void sayReady().then((note) => note !== undefined && log.say('warn', 'notify', { note }))
-	await server.stopped
-	return EXIT_DONE
+	const config = await readConfig(args)
+	if (args.has('plan')) return printPlan(config, args.has('json'))
+	if (config.servers.some(({ keys }) => keys === DEFAULT_KEYS)) makeDefaultKeys()
+	const again = args.has('config') ? (): Promise<Config> => readConfig(args) : undefined
+	return await runConfig(args, config, again)
 }
 
-function readNames(texts: readonly string[]): NameSpec[] {
+/** The file's servers, or one of the board's values, with the flags over them. */
+async function readConfig(args: Arguments): Promise<Config> {
+	const file = args.text('config')
+	const options = { board: args.text('board'), boards: args.text('boards') }
+	const base = file === undefined ? await defaultConfig(options) : await loadConfig(file, options)
+	const flags = SERVER_FLAGS.filter((flag) => args.has(flag))
+	if (base.servers.length > 1 && flags.length > 0) {
+		throw new Usage(`--${flags[0]}: ${file} has ${base.servers.length} servers, `
+			+ 'and this does not say which one is meant')
+	}
+	if (file !== undefined && base.servers.length === 0 && !args.has('serve')) {
+		throw new Usage(`${file} has no [[server]]; curvegate gateway and curvegate run start the rest`)
+	}
+	return {
+		...base,
+		user: args.text('user') ?? base.user,
+		servers: base.servers.length > 1 ? base.servers : [serverOf(args, base)],
+		gateway: undefined,
+		console: undefined,
+	}
+}
+
+function serverOf(args: Arguments, base: Config): ServerConfig {
+	const { server } = base.board.profile
+	const { keepalive, deadPeer, idle } = base.limits
+	const given = base.servers[0]
+	const listen = args.value('listen', readEndpoint)
+	const liveness = { keepalive, deadPeer, idle }
+	const names = args.texts('serve') ?? (given === undefined ? [DEFAULT_SERVE] : undefined)
+	return {
+		listen: listen === undefined ? given?.listen ?? server.listen
+			: { address: addressOf(listen.ip)!, port: listen.port },
+		keys: args.text('keys') ?? given?.keys ?? server.keys ?? DEFAULT_KEYS,
+		extension: args.value('extension', readExtensionFlag) ?? given?.extension ?? 'from-source',
+		names: names === undefined ? given!.names : readNames(names).map((name) => {
+			// Who may come is the file's to say.
+			const known = given?.names.find((one) => one.name === name.name)
+			return { clients: undefined, liveness, ...known, ...name }
+		}),
+	}
+}
+
+function readNames(texts: readonly string[]): Pick<NameConfig, 'name' | 'service'>[] {
 	const seen = new Set<string>()
 	return texts.map((text) => {
 		const equals = text.indexOf('=')
@@ -76,87 +96,30 @@ function readNames(texts: readonly string[]): NameSpec[] {
 		const wire = toHex(wireNameOf(name))
 		if (seen.has(wire)) throw new Usage(`--serve '${text}': this name is served already`)
 		seen.add(wire)
-		return { name, service }
+		return { name: text.slice(0, equals), service }
 	})
 }
 
-function readExtensionOption(args: Arguments): ExtensionSource | 'any' {
-	const extension = args.value('extension', (text): Bytes | 'any' | Expected => {
-		const value = text === 'any' ? text : readExtension(text)
-		return value instanceof Expected ? new Expected(`${value.what}, or any`) : value
-	})
-	if (extension === 'any') return extension
-	return new ExtensionSource(extension === undefined ? DEFAULT_SOURCE : `hex:${toHex(extension)}`)
+function readExtensionFlag(text: string): Bytes | 'any' | 'from-source' | Expected {
+	if (text === 'any' || text === 'from-source') return text
+	const value = readExtension(text)
+	return value instanceof Expected ? new Expected(`${value.what}, or any`) : value
 }
 
-/** That nobody has made the file is how it usually is. */
-function sayExtension(extension: ExtensionSource | 'any', log: Log): void {
-	if (extension === 'any' || extension.note === undefined) return
-	if (extension.note.endsWith('is absent')) return
-	log.say('warn', 'extension', { source: extension.text, note: extension.note })
-}
-
-function printPlan(args: Arguments): number {
-	const terms = budgetOf(HOST_LIMITS, 1)
-	if (args.has('json')) printJson(budgetJson(terms))
-	else printLine(budgetText(terms))
+function printPlan(config: Config, json: boolean): number {
+	const plan = planOf(config.limits, extentOf(config))
+	if (isShortage(plan)) throw new Usage(shortageText(plan, config.limits))
+	if (json) printJson(planJson(plan))
+	else printLine(planText(plan).join('\n'))
 	return EXIT_DONE
 }
 
-function openKeys(dir: string | undefined, { box, random }: Platform): Keys {
-	if (dir !== undefined) return readKeys(dir, box)
+function makeDefaultKeys(): void {
 	try {
-		return readKeys(DEFAULT_KEYS, box)
+		readPublicKey(DEFAULT_KEYS)
 	} catch (error) {
 		if (codeOf(error) !== 'ENOENT') throw error
+		mkdirSync(DEFAULT_FOLDER, { recursive: true })
+		createKeys(DEFAULT_KEYS, makeTweetnacl(), makeEntropy())
 	}
-	mkdirSync(DEFAULT_FOLDER, { recursive: true })
-	createKeys(DEFAULT_KEYS, box, random)
-	return readKeys(DEFAULT_KEYS, box)
-}
-
-function stopOnSignals(server: Server, log: Log): void {
-	let asked = false
-	const stop = (): void => {
-		if (asked) server.stopNow()
-		else server.stop()
-		asked = true
-	}
-	process.on('SIGTERM', stop)
-	process.on('SIGINT', stop)
-	process.on('SIGHUP', () => log.say('info', 'nothing-to-reload', { why: 'no configuration file' }))
-	// The handlers keep no process alive, but a third signal is to have its usual effect.
-	void server.stopped.then(() => {
-		process.removeListener('SIGTERM', stop)
-		process.removeListener('SIGINT', stop)
-	})
-}
-
-function printAddresses(
-	server: Server, key: Bytes, extension: ExtensionSource | 'any', names: readonly NameSpec[],
-	args: Arguments,
-): void {
-	const host = addressText(server.address === 0 ? ownAddress() : server.address)
-	const addresses = names.map(({ name }) => formatAddress({
-		key, hosts: [host], port: server.port, name,
-		extension: extension === 'any' ? new Uint8Array(16) : extension.value,
-	}))
-	for (const address of addresses) printLine(address)
-	const welcome = names.findIndex(({ service }) => service.kind === 'welcome')
-	if (welcome < 0 || !(process.stderr.isTTY || !args.has('serve'))) return
-	const connect = `${ownCommand()} connect ${shellQuote(addresses[welcome]!)}`
-	process.stderr.write(`try it in another terminal: echo | ${connect}\n`)
-}
-
-/** The address under which others may find this machine, when it listens on all of its own. */
-function ownAddress(): number {
-	const all = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
-	const outward = all.find(({ family, internal }) => family === 'IPv4' && !internal)
-	return addressOf(outward?.address ?? '127.0.0.1')!
-}
-
-/** As the user would type it from here. */
-function ownCommand(): string {
-	const path = relative(process.cwd(), process.argv[1] ?? '')
-	return path === '' || path.startsWith('..') ? 'curvegate' : path
 }

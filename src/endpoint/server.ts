@@ -2,6 +2,7 @@
 // Finds the connection of a packet, admits new ones, and takes turns in sending. spec: protocol.md
 // 2.1, 2.2
 
+import { Quota } from '../base/quota.ts'
 import { RowQueue } from '../base/row-queue.ts'
 import type { Random } from '../base/random.ts'
 import { TimerHeap } from '../base/heap.ts'
@@ -26,6 +27,9 @@ export class ServerEndpoint {
 	/** Since start: Cookies sent, connections opened, packets accepted from and sent to clients. */
 	readonly counts = { cookies: 0, opened: 0, received: 0, sent: 0 }
 	readonly #identities: Identity[] = []
+	/** Taken away, but with connections that live on. */
+	readonly #retired = new Set<Identity>()
+	readonly #quota: Quota
 	readonly #table: ConnectionTable
 	readonly #rows: (Connection | undefined)[]
 	readonly #free: number[] = []
@@ -47,8 +51,15 @@ export class ServerEndpoint {
 	/** Told of by event, freed at the next call. */
 	#leaving: Connection | undefined
 
-	/** answerCost: the time that the answer to one Hello takes on this machine. */
-	constructor(connections: number, random: Random, answerCost: Nanos = ANSWER_COST) {
+	/**
+	 * quota: connections that this and other ports have together, `connections` of them at most here.
+	 * answerCost: the time that the answer to one Hello takes on this machine.
+	 */
+	constructor(
+		connections: number, random: Random, quota = new Quota(connections),
+		answerCost: Nanos = ANSWER_COST,
+	) {
+		this.#quota = quota
 		this.#random = random
 		this.#hellos = new HelloQueue(random)
 		this.#budget = new HelloBudget(answerCost)
@@ -77,6 +88,15 @@ export class ServerEndpoint {
 		// Whoever takes any extension comes last: a server that names its own goes first.
 		this.#identities.sort((a, b) => Number(a.extension === 'any') - Number(b.extension === 'any'))
 		return true
+	}
+
+	/** Nobody new finds it; its connections live on, and its keys until the last of them is gone. */
+	retire(identity: Identity): void {
+		const place = this.#identities.indexOf(identity)
+		if (place < 0) return
+		this.#identities.splice(place, 1)
+		this.#retired.add(identity)
+		this.#purgeRetired(identity)
 	}
 
 	*connections(): Generator<Connection> {
@@ -157,6 +177,7 @@ export class ServerEndpoint {
 			this.#remove(connection, now)
 		}
 		for (const { handshake } of this.#identities) handshake.purge()
+		for (const { handshake } of this.#retired) handshake.purge()
 	}
 
 	#receive(slot: Slot, kind: ToServer, now: Nanos): Drop | undefined {
@@ -193,8 +214,9 @@ export class ServerEndpoint {
 	}
 
 	#open(slot: Slot, identity: Identity, now: Nanos): Drop | undefined {
-		const replaced = this.#free.length === 0 ? this.#longestDone() : undefined
-		if (this.#free.length === 0 && replaced === undefined) return 'full'
+		const isFull = this.#free.length === 0 || this.#quota.isFull
+		const replaced = isFull ? this.#longestDone() : undefined
+		if (isFull && replaced === undefined) return 'full'
 		const clientKey = clientKeyOf(slot.bytes)
 		const proof = identity.handshake.acceptInitiate(slot.bytes, slot.length, now)
 		if (typeof proof === 'string') return proof
@@ -212,6 +234,7 @@ export class ServerEndpoint {
 			row, identity, name, proof, clientKey, slot, random: this.#random, now,
 		})
 		this.#rows[row] = connection
+		this.#quota.used++
 		this.#table.insert(row, slot.bytes, CLIENT_SHORT_TERM_KEY)
 		this.counts.opened++
 		this.#note(connection)
@@ -284,7 +307,15 @@ export class ServerEndpoint {
 		this.#timers.set(row, NEVER)
 		this.#free.push(row)
 		this.#longestDone() // the first of #done is never one that has left
+		this.#quota.used--
 		connection.finish(now)
 		connection.release()
+		if (this.#retired.has(connection.identity)) this.#purgeRetired(connection.identity)
+	}
+
+	#purgeRetired(identity: Identity): void {
+		for (const connection of this.connections()) if (connection.identity === identity) return
+		identity.handshake.purge()
+		this.#retired.delete(identity)
 	}
 }

@@ -69,6 +69,7 @@ export class ExtensionSource {
 	note: string | undefined
 	readonly #read: Read
 	readonly #path: string | undefined
+	readonly #listeners = new Set<() => void>()
 	#watcher: FSWatcher | undefined
 	#poll: NodeJS.Timeout | undefined
 	#settling: NodeJS.Timeout | undefined
@@ -92,13 +93,25 @@ export class ExtensionSource {
 		return true
 	}
 
-	/** Calls changed after each change until stop; keeps no process alive. */
-	start(changed: () => void): void {
+	/**
+	 * Calls changed after each change until stop, or until the function that it returns is called;
+	 * keeps no process alive.
+	 */
+	start(changed: () => void): () => void {
+		this.#listeners.add(changed)
+		if (this.#listeners.size === 1) this.#begin()
+		return () => {
+			this.#listeners.delete(changed)
+			if (this.#listeners.size === 0) this.stop()
+		}
+	}
+
+	#begin(): void {
 		if (this.text.startsWith('hex:')) return
 		const look = (): void => {
 			this.#settling = undefined
 			this.#rewatch(noticed)
-			if (this.look()) changed()
+			if (this.look()) for (const changed of this.#listeners) changed()
 		}
 		const noticed = (): void => {
 			this.#settling ??= setTimeout(look, SETTLE_MILLISECONDS).unref()
@@ -108,6 +121,7 @@ export class ExtensionSource {
 	}
 
 	stop(): void {
+		this.#listeners.clear()
 		this.#watcher?.close()
 		this.#watcher = undefined
 		clearInterval(this.#poll)

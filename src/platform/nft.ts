@@ -3,6 +3,7 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { lendRights } from './linux/rights.ts'
 import { Trouble } from './trouble.ts'
 
 const PLACES = ['/usr/sbin/nft', '/sbin/nft', '/usr/local/sbin/nft', '/usr/bin/nft', '/bin/nft']
@@ -28,7 +29,8 @@ export function nftMissing(): string | undefined {
 export async function nftApply(text: string): Promise<void> {
 	const path = place()
 	if (path === undefined) throw new Trouble('run', 'nft', 'it is not installed', 'ENOENT')
-	const child = spawn(path, ['-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] })
+	const child = lendRights(() =>
+		spawn(path, ['-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] }))
 	let stderr = ''
 	child.stderr.on('data', (bytes: Buffer) => {
 		if (stderr.length < 4096) stderr += bytes.toString()
@@ -155,7 +157,8 @@ const OUTPUT_MAX = 1 << 28
 function run(words: readonly string[], input: string): Result {
 	const path = place()
 	if (path === undefined) throw new Trouble('run', 'nft', 'it is not installed', 'ENOENT')
-	return spawnSync(path, words, { input, encoding: 'utf8', maxBuffer: OUTPUT_MAX })
+	return lendRights(() =>
+		spawnSync(path, words, { input, encoding: 'utf8', maxBuffer: OUTPUT_MAX }))
 }
 
 let found: string | undefined

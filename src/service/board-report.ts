@@ -120,6 +120,10 @@ export function planText(plan: Plan): string[] {
 	return inColumns(rows.map(([size, ...rest]) => [size!.padStart(width), ...rest]), '  ')
 }
 
+export function planJson({ totalBytes, outsideBytes, terms, outside }: Plan): object {
+	return { budgetBytes: totalBytes, outsideBytes, terms, outside }
+}
+
 function shareText(board: Board, plan: Plan, machine: Machine): string {
 	const share = board.profile.limits['ram-share']
 	const ram = ramOf(board, machine)
@@ -138,10 +142,7 @@ export async function boardJson(board: Board, machine: Machine): Promise<object>
 		files: files.map(({ file }) => file),
 		values: await explain(board),
 		memory: isShortage(plan) ? { name, ...plan } : {
-			budgetBytes: plan.totalBytes,
-			outsideBytes: plan.outsideBytes,
-			terms: plan.terms,
-			outside: plan.outside,
+			...planJson(plan),
 			ramBytes: ramOf(board, machine),
 			ramShare: profile.limits['ram-share'],
 		},

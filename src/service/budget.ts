@@ -69,29 +69,3 @@ export function budgetOf(limits: ServerLimits, servers: number): Term[] {
 			what: 'finished connections: their Initiates open nothing again' },
 	]
 }
-
-export function budgetText(terms: readonly Term[]): string {
-	const rows = terms.map(({ count, bytes, what }) => [
-		kib(count * bytes), `${count} × ${bytes}`, what,
-	] as const)
-	const all = [
-		['KiB', 'count × bytes', 'for'] as const, ...rows, [kib(sumOf(terms)), '', 'sum'] as const,
-	]
-	const left = Math.max(...all.map(([amount]) => amount.length))
-	const middle = Math.max(...all.map(([, product]) => product.length))
-	return all.map(([amount, product, what]) =>
-		`${amount.padStart(left)}  ${product.padEnd(middle)}  ${what}`).join('\n')
-}
-
-/** The same for programs: bytes. */
-export function budgetJson(terms: readonly Term[]): object {
-	return { terms, budgetBytes: sumOf(terms) }
-}
-
-function sumOf(terms: readonly Term[]): number {
-	return terms.reduce((total, { count, bytes }) => total + count * bytes, 0)
-}
-
-function kib(bytes: number): string {
-	return Math.ceil(bytes / 1024).toLocaleString('en')
-}

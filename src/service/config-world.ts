@@ -3,6 +3,7 @@
 
 import { existsSync, statSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
+import type { Bytes } from '../base/bytes.ts'
 import { toHex } from '../base/hex.ts'
 import { Forbidden, formatTarget } from '../gateway/target.ts'
 import { parseSource } from '../platform/extension-source.ts'
@@ -10,7 +11,9 @@ import { readPublicKey } from '../platform/keydir.ts'
 import { Trouble } from '../platform/trouble.ts'
 import { addressOf } from '../platform/udp.ts'
 import { findUser } from '../platform/user.ts'
-import type { Config, GatewayConfig, NameConfig, ServerConfig } from './config.ts'
+import { NO_EXTENSION } from './address.ts'
+import type { Config, GatewayConfig, NameConfig } from './config.ts'
+import { isBehindGateway, ownRoutes } from './own-routes.ts'
 import { checkService } from './start.ts'
 
 export interface World {
@@ -58,7 +61,7 @@ export function lookAtWorld(config: Config): World {
 	}
 	const extension = lookAtExtension(config, notes)
 	const ownRoutes = ownRoutesOf(config, extension, notes)
-	return { trouble, notes, publicKeys, extension, ownRoutes }
+	return { trouble, notes, publicKeys, extension: toHex(extension), ownRoutes }
 }
 
 function lookAtService({ service }: NameConfig): void {
@@ -110,30 +113,23 @@ function isFile(path: string): boolean {
 	return statSync(path, { throwIfNoEntry: false })?.isFile() === true
 }
 
-function lookAtExtension({ extensionSource }: Config, notes: string[]): string {
+function lookAtExtension({ extensionSource }: Config, notes: string[]): Bytes {
 	const source = parseSource(extensionSource)
-	if (typeof source === 'string') return ''
+	if (typeof source === 'string') return NO_EXTENSION
 	const { value, note } = source.read()
 	if (note !== undefined) notes.push(`extension: ${note}${value === undefined ? ': zeros' : ''}`)
-	return toHex(value ?? new Uint8Array(16))
+	return value ?? NO_EXTENSION
 }
 
-function ownRoutesOf(config: Config, extension: string, notes: string[]): string[] {
+function ownRoutesOf(config: Config, extension: Bytes, notes: string[]): string[] {
 	const { gateway, servers } = config
-	if (gateway === undefined) return []
-	return servers.filter(({ listen }) => gateway.ports.includes(listen.port)).flatMap((server) => {
-		const { listen } = server
-		if (server.extension !== 'any') return [`${extensionOf(server, extension)} :${listen.port}`]
-		if (gateway.encoded === undefined) {
-			notes.push(`the server with extension "any" on the gateway's port ${listen.port} is reached `
-				+ 'by no route: it is for sealed extensions, [gateway.encoded]')
-		}
-		return []
-	})
-}
-
-/** In hex; own: the machine's. */
-export function extensionOf({ extension }: ServerConfig, own: string): string {
-	if (extension === 'any') return 'any'
-	return extension === 'from-source' ? own : toHex(extension)
+	for (const server of servers) {
+		if (server.extension !== 'any' || !isBehindGateway(config, server)) continue
+		if (gateway?.encoded !== undefined) continue
+		notes.push('the server with extension "any" on the gateway\'s port '
+			+ `${server.listen.port} is reached by no route: it is for sealed extensions, `
+			+ '[gateway.encoded]')
+	}
+	return ownRoutes(config, extension).map((route) =>
+		`${toHex(route.extension)} ${formatTarget(route.target)}`)
 }

@@ -1,6 +1,7 @@
 // What curvecpclient does: one connection to a server, whose messages a handler reads on descriptor
 // 8 and writes on 9. It ends when its handler does. spec: protocol.md 2.3-2.6, 6
 
+import { Quota } from '../base/quota.ts'
 import type { Bytes } from '../base/bytes.ts'
 import { toHex } from '../base/hex.ts'
 import { PiecePool } from '../base/pieces.ts'
@@ -83,7 +84,7 @@ class HandlerClient {
 		this.exited = new Promise((resolve) => {
 			this.#resolve = resolve
 		})
-		this.#programs = new Programs(1)
+		this.#programs = new Programs(new Quota(1))
 		this.#endpoint = this.#makeEndpoint()
 		this.#loop = new Loop(this.#endpoint, udp, platform.clock, {
 			batch: BATCH, slotBytes: SLOT_BYTES, spinNanos: SPIN, memory: platform.memory,

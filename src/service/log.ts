@@ -27,13 +27,19 @@ export interface LogOptions {
 }
 
 export class Log {
-	readonly #options: LogOptions
-	readonly #most: number
+	#options: LogOptions
+	#most: number
 	/** Only events named in this program, so a few. */
 	readonly #budgets = new Map<string, Budget>()
 
 	constructor(options: LogOptions) {
 		this.#options = options
+		this.#most = LEVELS.indexOf(options.level)
+	}
+
+	/** From now on so. */
+	change(options: Pick<LogOptions, 'level' | 'format'>): void {
+		this.#options = { ...this.#options, ...options }
 		this.#most = LEVELS.indexOf(options.level)
 	}
 
@@ -64,10 +70,10 @@ export class Log {
 	}
 }
 
-export function stderrLog(level: Level): Log {
+export function stderrLog(level: Level, format: 'text' | 'json' = 'text'): Log {
 	return new Log({
 		level,
-		format: 'text',
+		format,
 		write: (line) => process.stderr.write(`${line}\n`),
 	})
 }

@@ -29,7 +29,9 @@ export interface NameSpec {
 	readonly name: Bytes
 	readonly service: ServiceSpec
 	/** Long-term keys of the clients that are served, in hex; absent: anybody. */
-	readonly clients?: ReadonlySet<string>
+	readonly clients?: ReadonlySet<string> | undefined
+	/** Absent: those of the server's limits. */
+	readonly liveness?: LivenessLimits
 }
 
 export class ServiceName implements ServedName {
@@ -42,7 +44,7 @@ export class ServiceName implements ServedName {
 	constructor(spec: NameSpec, liveness: LivenessLimits, pools: Pools) {
 		this.text = new TextDecoder().decode(spec.name)
 		this.clients = spec.clients
-		this.liveness = liveness
+		this.liveness = spec.liveness ?? liveness
 		this.service = spec.service
 		this.#pools = pools
 	}

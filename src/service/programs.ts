@@ -4,18 +4,20 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { Quota } from '../base/quota.ts'
 import { MILLISECOND, type Nanos } from '../base/time.ts'
 import { PROGRAM_GRACE, PROGRAM_LINGER } from '../limits.ts'
 import { Trouble, causeOf } from '../platform/trouble.ts'
 import type { Peer } from './service.ts'
 
 export class Programs {
-	readonly #max: number
+	readonly #quota: Quota
 	/** Each with the timer of its next step, when one runs. */
 	readonly #running = new Map<ChildProcess, NodeJS.Timeout | undefined>()
 
-	constructor(max: number) {
-		this.#max = max
+	/** quota: shared with the programs of other ports. */
+	constructor(quota: Quota) {
+		this.#quota = quota
 	}
 
 	get running(): number {
@@ -24,10 +26,10 @@ export class Programs {
 
 	/** undefined: too many run, since some outlive their connections. */
 	start(words: readonly string[], peer: Peer, stdio: StdioOptions): ChildProcess | undefined {
-		if (this.#running.size >= this.#max) return undefined
+		if (this.#quota.isFull) return undefined
 		return this.#add(spawn(words[0]!, words.slice(1), {
 			stdio,
-			env: { ...process.env, ...environmentOf(peer) },
+			env: { ...cleanEnvironment(process.env), ...environmentOf(peer) },
 			// A group of its own: what it starts ends with it, and a Ctrl-C reaches us alone.
 			detached: true,
 		}))
@@ -35,15 +37,16 @@ export class Programs {
 
 	/** The same without an environment or a group of its own, as NaCl's tools do it. */
 	startPlain(words: readonly string[], stdio: StdioOptions): ChildProcess | undefined {
-		if (this.#running.size >= this.#max) return undefined
+		if (this.#quota.isFull) return undefined
 		return this.#add(spawn(words[0]!, words.slice(1), { stdio }))
 	}
 
 	#add(child: ChildProcess): ChildProcess {
 		this.#running.set(child, undefined)
+		this.#quota.used++
 		const gone = (): void => {
 			clearTimeout(this.#running.get(child))
-			this.#running.delete(child)
+			if (this.#running.delete(child)) this.#quota.used--
 		}
 		child.once('exit', gone)
 		child.once('error', () => {
@@ -94,6 +97,14 @@ function signal(child: ChildProcess, name: NodeJS.Signals): void {
 	} catch {
 		child.kill(name) // it has not made its group yet, or has left us by changing its user
 	}
+}
+
+/** What is between us and whoever started us, or says how we are to run; and former peers. */
+const PRIVATE = new RegExp('^(?:(?:NODE|CURVEGATE|LISTEN|WATCHDOG|SYSTEMD|SUDO)_|CURVECP|TCPREMOTE|'
+	+ '(?:NOTIFY_SOCKET|MAINPID|INVOCATION_ID|JOURNAL_STREAM|CREDENTIALS_DIRECTORY|REMOTEPK)$)')
+
+export function cleanEnvironment(all: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+	return Object.fromEntries(Object.entries(all).filter(([name]) => !PRIVATE.test(name)))
 }
 
 function environmentOf(peer: Peer): Record<string, string> {

@@ -53,6 +53,10 @@ const PIECE_BYTES = 1 << 18
 export async function loadRoutes(
 	tables: Tables, fixed: readonly Route[], file: string | undefined, pause: Pause,
 ): Promise<ReloadResult> {
+	for (const { target } of fixed) {
+		const wrong = tables.refuses(target)
+		if (wrong !== undefined) throw new Usage(wrong)
+	}
 	if (file !== undefined) await checkFile(tables, file, fixed)
 	const result = { added: 0, changed: 0, removed: 0 }
 	const apply = ({ extension, target }: Route): string | undefined => {

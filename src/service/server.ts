@@ -1,8 +1,11 @@
 // All servers of one UDP port in one process: joins keys, extensions, names and limits to an
 // endpoint, a socket and services. Starts, says what it is, drains and stops.
 
+import { assert } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
+import { toHex } from '../base/hex.ts'
 import { PiecePool } from '../base/pieces.ts'
+import { Quota } from '../base/quota.ts'
 import { MILLISECOND, type Nanos } from '../base/time.ts'
 import { Identity } from '../endpoint/identity.ts'
 import { OwnExtension } from '../endpoint/own-extension.ts'
@@ -23,6 +26,7 @@ import { ServiceName, type NameSpec, type Pools } from './name.ts'
 import { Programs } from './programs.ts'
 import { Serving } from './serving.ts'
 import { checkService } from './start.ts'
+import type { Listen } from './toml-values.ts'
 
 export interface ServerSpec {
 	readonly keys: Keys
@@ -30,14 +34,31 @@ export interface ServerSpec {
 	readonly names: readonly NameSpec[]
 }
 
+/** What all servers of one process have together: the memory of [limits], however many ports. */
+export interface Shared {
+	readonly pools: Pools
+	readonly connections: Quota
+	readonly programs: Quota
+}
+
+export function makeShared({ random }: Platform, limits: ServerLimits): Shared {
+	return {
+		pools: {
+			pieces: new PiecePool(PIECE_BYTES, limits.pieces),
+			records: new PiecePool(RECORD_BYTES, limits.records),
+			random, sendBytes: limits.sendBytes, receiveBytes: limits.receiveBytes,
+		},
+		connections: new Quota(limits.connections),
+		programs: new Quota(limits.programs),
+	}
+}
+
 export interface ServerOptions {
 	readonly platform: Platform
 	readonly log: Log
-	/** Port 0: any free one. */
-	readonly address: number
-	readonly port: number
 	readonly servers: readonly ServerSpec[]
 	readonly limits: ServerLimits
+	readonly shared: Shared
 }
 
 /** A wake that is nearer than this is awaited without a timer, while there is traffic. */
@@ -45,19 +66,46 @@ const SPIN: Nanos = MILLISECOND
 /** What is left to say when streams were cut off gets so long to be said. */
 const LAST_WORDS: Nanos = 250 * MILLISECOND
 
-export async function startServer(options: ServerOptions): Promise<Server> {
-	for (const { names } of options.servers) for (const { service } of names) checkService(service)
-	const { address, port, limits, platform } = options
-	const udp = await platform.openUdp({
+/** One server process's only port; port 0: any free one. */
+export async function startServer(
+	options: Omit<ServerOptions, 'shared'> & Listen,
+): Promise<Server> {
+	const { platform, limits, servers } = options
+	checkServers(servers)
+	const udp = await openServerUdp(platform, options, limits)
+	return new Server({ ...options, shared: makeShared(platform, limits) }, udp)
+}
+
+export function openServerUdp(
+	platform: Platform, { address, port }: Listen, { socketBytes }: ServerLimits,
+): Promise<Udp> {
+	return platform.openUdp({
 		address, port, answerFromAsked: true,
-		receiveBufferBytes: limits.socketBytes, sendBufferBytes: limits.socketBytes,
+		receiveBufferBytes: socketBytes, sendBufferBytes: socketBytes,
 	})
-	try {
-		return new Server(options, udp)
-	} catch (error) {
-		udp.close()
-		throw error
+}
+
+/** What can be known to fail before a client comes. Throws Trouble and Usage. */
+export function checkServers(servers: readonly ServerSpec[]): void {
+	const seen = new Set<string>()
+	for (const { extension, names } of servers) {
+		const value = extension === 'any' ? extension : toHex(extension.value)
+		if (seen.has(value)) {
+			throw new Usage(`two servers with extension ${value} on one port: it must tell them apart`)
+		}
+		seen.add(value)
+		for (const { name, service } of names) {
+			wireNameOf(name)
+			checkService(service)
+		}
 	}
+}
+
+/** A server as it runs: what it came from, and how to forget about its extension. */
+interface Served {
+	readonly id: string
+	readonly identity: Identity
+	unwatch(): void
 }
 
 export class Server {
@@ -71,7 +119,8 @@ export class Server {
 	readonly #options: ServerOptions
 	readonly #loop: Loop
 	readonly #serving: Serving
-	readonly #identities: Identity[] = []
+	#limits: ServerLimits
+	#served: readonly Served[] = []
 	readonly #startedAt: Nanos
 	/** lingering: all has ended well, some peers may not know yet; cut: streams were cut off. */
 	#state: 'serving' | 'draining' | 'lingering' | 'cut' | 'stopped' = 'serving'
@@ -80,15 +129,16 @@ export class Server {
 	readonly #resolve: () => void
 
 	constructor(options: ServerOptions, udp: Udp) {
-		const { platform, limits, log } = options
+		const { platform, limits, log, shared } = options
 		const { clock } = platform
 		this.#options = options
+		this.#limits = limits
 		this.address = udp.address
 		this.port = udp.port
 		this.#startedAt = clock()
-		this.programs = new Programs(limits.programs)
-		this.endpoint = new ServerEndpoint(limits.connections, platform.random)
-		this.#addServers()
+		this.programs = new Programs(shared.programs)
+		this.endpoint = new ServerEndpoint(limits.connections, platform.random, shared.connections)
+		this.#serve(options.servers, limits)
 		this.#loop = new Loop(this.endpoint, udp, clock, {
 			batch: limits.batch, slotBytes: SLOT_BYTES, spinNanos: SPIN, memory: platform.memory,
 			drained: (now) => this.#drained(now),
@@ -113,15 +163,18 @@ export class Server {
 		})
 	}
 
+	get isStopping(): boolean {
+		return this.#state !== 'serving'
+	}
+
 	/** Refuses new connections, lets the open ones end; in the end cuts their streams off. */
 	stop(): void {
 		if (this.#state !== 'serving') return
 		this.#state = 'draining'
-		const { log, limits } = this.#options
 		// Who is at one of our names is not for us any more; open connections live on.
-		for (const identity of this.#identities) identity.serve([])
-		log.say('info', 'draining', { open: this.#serving.open })
-		this.#timer = setTimeout(() => this.#cut(), limits.drain / MILLISECOND)
+		for (const { identity } of this.#served) identity.serve([])
+		this.#options.log.say('info', 'draining', { open: this.#serving.open })
+		this.#timer = setTimeout(() => this.#cut(), this.#limits.drain / MILLISECOND)
 		this.#settle()
 	}
 
@@ -132,29 +185,43 @@ export class Server {
 		this.#finish(LAST_WORDS)
 	}
 
-	#addServers(): void {
-		const { platform, servers, limits } = this.#options
-		const { box, random, clock } = platform
-		const now = clock()
-		const pools: Pools = {
-			pieces: new PiecePool(PIECE_BYTES, limits.pieces),
-			records: new PiecePool(RECORD_BYTES, limits.records),
-			random, sendBytes: limits.sendBytes, receiveBytes: limits.receiveBytes,
-		}
-		for (const { keys, extension, names } of servers) {
-			const handshake = new ServerHandshake(box, random, keys.secretKey, now)
-			const own = extension === 'any' ? extension : new OwnExtension(extension.value)
-			const identity = new Identity(keys.publicKey, handshake, own)
-			if (extension !== 'any' && own !== 'any') {
-				extension.start(() => own.change(extension.value, clock()))
-			}
-			identity.serve(names.map((spec) =>
-				[wireNameOf(spec.name), new ServiceName(spec, limits.liveness, pools)]))
-			if (!this.endpoint.add(identity)) {
-				throw new Usage('two servers with one extension on one port: it must tell them apart')
-			}
-			this.#identities.push(identity)
-		}
+	/**
+	 * From now on these servers and limits: other names, services and clients, more servers or fewer.
+	 * Nothing of it touches an open connection; without any server it ends with the last of them.
+	 * The specs must have passed checkServers.
+	 */
+	reload(servers: readonly ServerSpec[], limits: ServerLimits): void {
+		if (this.#state !== 'serving') return
+		this.#serve(servers, limits)
+		this.#loop.poke()
+	}
+
+	#serve(servers: readonly ServerSpec[], limits: ServerLimits): void {
+		this.#limits = limits
+		const before = new Map(this.#served.map((one) => [one.id, one]))
+		const kept = servers.map((spec) => before.get(idOf(spec)))
+		for (const one of this.#served) if (!kept.includes(one)) this.#retire(one)
+		this.#served = servers.map((spec, i) => kept[i] ?? this.#add(spec))
+		servers.forEach(({ names }, i) => this.#served[i]!.identity.serve(names.map((spec) =>
+			[wireNameOf(spec.name), new ServiceName(spec, limits.liveness, this.#options.shared.pools)])))
+	}
+
+	#add(spec: ServerSpec): Served {
+		const { box, random, clock } = this.#options.platform
+		const { keys, extension } = spec
+		// A copy of its own, which it wipes: another server may have the same keys.
+		const handshake = new ServerHandshake(box, random, keys.secretKey.slice(), clock())
+		const own = extension === 'any' ? extension : new OwnExtension(extension.value)
+		const identity = new Identity(keys.publicKey, handshake, own)
+		assert(this.endpoint.add(identity), 'checkServers has seen to it')
+		const unwatch = extension === 'any' || own === 'any' ? () => undefined
+			: extension.start(() => own.change(extension.value, clock()))
+		return { id: idOf(spec), identity, unwatch }
+	}
+
+	#retire({ identity, unwatch }: Served): void {
+		unwatch()
+		this.endpoint.retire(identity)
 	}
 
 	#drained(now: Nanos): void {
@@ -162,13 +229,14 @@ export class Server {
 		const { full } = this.endpoint.drops
 		if (full !== this.#full) this.#sayFull(full, now)
 		if (this.#state !== 'serving') this.#settle()
+		else if (this.#served.length === 0 && this.#serving.open === 0) this.stop()
 	}
 
 	#sayFull(full: number, now: Nanos): void {
 		this.#full = full
-		const { log, limits } = this.#options
-		if (this.endpoint.size < limits.connections) return
-		log.limited('warn', 'full', now, { connections: limits.connections, refused: full })
+		const { log, shared: { connections } } = this.#options
+		if (!connections.isFull) return
+		log.limited('warn', 'full', now, { connections: connections.max, refused: full })
 	}
 
 	#settle(): void {
@@ -203,15 +271,18 @@ export class Server {
 		if (this.#state === 'stopped') return
 		this.#state = 'stopped'
 		clearTimeout(this.#timer)
-		for (const { extension } of this.#options.servers) {
-			if (extension !== 'any') extension.stop()
-		}
+		for (const { unwatch } of this.#served) unwatch()
 		const now = this.#options.platform.clock()
 		this.#loop.stop()
 		this.#serving.close(now)
 		this.endpoint.close(now)
 		void this.programs.endAll(grace).then(this.#resolve)
 	}
+}
+
+/** Servers with the same are one: it goes on through a reload, with whatever names. */
+function idOf({ keys, extension }: ServerSpec): string {
+	return `${toHex(keys.publicKey)} ${extension === 'any' ? extension : extension.text}`
 }
 
 /** The 256-byte form of a name; throws Usage when it has none. */

@@ -12,6 +12,7 @@ import {
 } from '../../gateway/frame.ts'
 import { now } from '../clock.ts'
 import type { Broken, Datapath } from '../datapath.ts'
+import { lendRights } from '../linux/rights.ts'
 import { Trouble } from '../trouble.ts'
 import { addressText, count, type UdpCounters } from '../udp.ts'
 
@@ -207,7 +208,7 @@ export class RawDatapath implements Datapath {
 	#sweep(): void {
 		for (let i = 0; i < 1000; i++) {
 			const words = ['rule', 'del', 'lookup', String(TABLE)]
-			if (spawnSync('ip', words, { stdio: 'ignore' }).status !== 0) return
+			if (spawnIp(words).status !== 0) return
 		}
 	}
 
@@ -222,7 +223,7 @@ export class RawDatapath implements Datapath {
 		this.#held.length = 0
 		if (this.#ruled.length === 0) return
 		this.#sweep()
-		spawnSync('ip', ['route', 'flush', 'table', String(TABLE)], { stdio: 'ignore' })
+		spawnIp(['route', 'flush', 'table', String(TABLE)])
 		this.#ruled = []
 	}
 }
@@ -232,7 +233,11 @@ function ignore(): void {
 }
 
 function ip(words: readonly string[]): void {
-	const { status, stderr } = spawnSync('ip', words, { encoding: 'utf8' })
+	const { status, stderr } = spawnIp(words)
 	if (status === 0) return
 	throw new Trouble('run', `ip ${words.join(' ')}`, (stderr ?? 'no ip command').trim())
+}
+
+function spawnIp(words: readonly string[]): { status: number | null, stderr: string | null } {
+	return lendRights(() => spawnSync('ip', words, { encoding: 'utf8' }))
 }
