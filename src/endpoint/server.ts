@@ -23,8 +23,13 @@ import { ConnectionTable } from './table.ts'
 
 export class ServerEndpoint {
 	readonly drops = makeDropCounts()
-	/** Since start: Cookies sent, connections opened, packets accepted from and sent to clients. */
-	readonly counts = { cookies: 0, opened: 0, received: 0, sent: 0 }
+	/**
+	 * Since start: Cookies sent, connections opened, packets accepted from and sent to clients, and
+	 * stream bytes of connections that are gone.
+	 */
+	readonly counts = {
+		cookies: 0, opened: 0, received: 0, sent: 0, receivedBytes: 0, sentBytes: 0,
+	}
 	readonly #identities: Identity[] = []
 	readonly #table: ConnectionTable
 	readonly #rows: (Connection | undefined)[]
@@ -257,6 +262,8 @@ export class ServerEndpoint {
 		this.#table.remove(row)
 		this.#timers.set(row, NEVER)
 		this.#free.push(row)
+		this.counts.receivedBytes += connection.layer.receivedBytes
+		this.counts.sentBytes += connection.layer.sentBytes
 		connection.finish(now)
 		connection.release()
 	}
