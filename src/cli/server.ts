@@ -15,7 +15,9 @@ import { becomeUser, findUser } from '../platform/user.ts'
 import { formatAddress } from '../service/address.ts'
 import { HOST_LIMITS, budgetJson, budgetOf, budgetText } from '../service/budget.ts'
 import { stderrLog, type Log } from '../service/log.ts'
+import { manage } from '../service/manage.ts'
 import type { NameSpec } from '../service/name.ts'
+import { sumOf } from '../service/plan.ts'
 import { startServer, wireNameOf, type Server } from '../service/server.ts'
 import { isFault, readService } from '../service/spec.ts'
 import { Expected, type Arguments } from './arguments.ts'
@@ -51,9 +53,14 @@ export const run: Run = async (args) => {
 		server.stopNow()
 		throw error
 	}
+	const management = await manage({
+		process: 'server', log, servers: [server], gateway: undefined, fixedBytes: 0,
+		budgetBytes: sumOf(budgetOf(HOST_LIMITS, 1)),
+	}, { control: args.text('control'), name: `server-${server.port}` }, platform.clock)
 	stopOnSignals(server, log)
 	printAddresses(server, keys.publicKey, extension, names, args)
 	await server.stopped
+	management.close()
 	return EXIT_DONE
 }
 

@@ -22,7 +22,9 @@ import type { Log } from './log.ts'
 import { ServiceName, type NameSpec, type Pools } from './name.ts'
 import { Programs } from './programs.ts'
 import { Serving } from './serving.ts'
+import { portStatus } from './server-status.ts'
 import { checkService } from './start.ts'
+import type { PortStatus } from './status.ts'
 
 export interface ServerSpec {
 	readonly keys: Keys
@@ -69,6 +71,8 @@ export class Server {
 	/** Resolves when everything has ended. */
 	readonly stopped: Promise<void>
 	readonly #options: ServerOptions
+	readonly #udp: Udp
+	readonly #pools: Pools
 	readonly #loop: Loop
 	readonly #serving: Serving
 	readonly #identities: Identity[] = []
@@ -88,6 +92,8 @@ export class Server {
 		this.#startedAt = clock()
 		this.programs = new Programs(limits.programs)
 		this.endpoint = new ServerEndpoint(limits.connections, platform.random)
+		this.#udp = udp
+		this.#pools = poolsOf(options)
 		this.#addServers()
 		this.#loop = new Loop(this.endpoint, udp, clock, {
 			batch: limits.batch, slotBytes: SLOT_BYTES, spinNanos: SPIN, memory: platform.memory,
@@ -132,15 +138,21 @@ export class Server {
 		this.#finish(LAST_WORDS)
 	}
 
+	/** limit connections, from the one with this number on; costs time for each that is open. */
+	status(from: number, limit: number): PortStatus {
+		const { servers, limits, platform } = this.#options
+		return portStatus({
+			state: this.#state, endpoint: this.endpoint, udp: this.#udp, pools: this.#pools,
+			servers: this.#identities.map((identity, i) =>
+				({ identity, extension: servers[i]!.extension })),
+			batch: limits.batch, now: platform.clock(),
+		}, from, limit)
+	}
+
 	#addServers(): void {
 		const { platform, servers, limits } = this.#options
 		const { box, random, clock } = platform
 		const now = clock()
-		const pools: Pools = {
-			pieces: new PiecePool(PIECE_BYTES, limits.pieces),
-			records: new PiecePool(RECORD_BYTES, limits.records),
-			random, sendBytes: limits.sendBytes, receiveBytes: limits.receiveBytes,
-		}
 		for (const { keys, extension, names } of servers) {
 			const handshake = new ServerHandshake(box, random, keys.secretKey, now)
 			const own = extension === 'any' ? extension : new OwnExtension(extension.value)
@@ -149,7 +161,7 @@ export class Server {
 				extension.start(() => own.change(extension.value, clock()))
 			}
 			identity.serve(names.map((spec) =>
-				[wireNameOf(spec.name), new ServiceName(spec, limits.liveness, pools)]))
+				[wireNameOf(spec.name), new ServiceName(spec, limits.liveness, this.#pools)]))
 			if (!this.endpoint.add(identity)) {
 				throw new Usage('two servers with one extension on one port: it must tell them apart')
 			}
@@ -211,6 +223,14 @@ export class Server {
 		this.#serving.close(now)
 		this.endpoint.close(now)
 		void this.programs.endAll(grace).then(this.#resolve)
+	}
+}
+
+function poolsOf({ limits, platform: { random } }: ServerOptions): Pools {
+	const { pieces, records, sendBytes, receiveBytes } = limits
+	return {
+		pieces: new PiecePool(PIECE_BYTES, pieces), records: new PiecePool(RECORD_BYTES, records),
+		random, sendBytes, receiveBytes,
 	}
 }
 
