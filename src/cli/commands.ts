@@ -21,6 +21,9 @@ const CLIENT_OPTIONS: readonly Option[] = [
 	{ name: 'timeout', value: 'SECONDS', summary: 'gives up when nobody answers, 60 when absent' },
 ]
 
+const CONTROL_OPTION: Option = { name: 'control', value: 'PATH',
+	summary: 'the control socket; in /run/curvegate or the like when absent' }
+
 export const COMMANDS: readonly Command[] = [
 	{
 		name: 'keygen',
@@ -55,6 +58,7 @@ export const COMMANDS: readonly Command[] = [
 				summary: 'a name and what it serves: tcp:HOST:PORT, unix:PATH, exec:COMMAND, '
 					+ 'handler:COMMAND, echo, discard or welcome' },
 			{ name: 'user', value: 'NAME', summary: 'becomes this user once the port is bound' },
+			CONTROL_OPTION,
 			{ name: 'plan', summary: 'prints the memory budget and ends' },
 			JSON_OPTION,
 		],
@@ -73,6 +77,7 @@ export const COMMANDS: readonly Command[] = [
 			{ name: 'config', value: 'FILE', summary: 'the configuration; SIGHUP reads it again' },
 			BOARD_OPTION,
 			BOARDS_OPTION,
+			CONTROL_OPTION,
 			JSON_OPTION,
 		],
 		examples: ['curvegate run --config /etc/curvegate/curvegate.toml'],
@@ -131,6 +136,7 @@ export const COMMANDS: readonly Command[] = [
 			{ name: 'seal-keys', value: 'DIR', summary: 'only sealed extensions carry an address' },
 			{ name: 'datapath', value: 'NAME', summary: 'auto, nftables, packet, raw or relay',
 				choices: ['auto', 'nftables', 'packet', 'raw', 'relay'] },
+			CONTROL_OPTION,
 			{ name: 'apply-sysctl', summary: 'turns net.ipv4.ip_forward on when it is needed' },
 			{ name: 'dry-run', summary: 'prints the nftables ruleset and ends' },
 			JSON_OPTION,
@@ -205,6 +211,36 @@ export const COMMANDS: readonly Command[] = [
 		summary: 'draws an address for a telephone to read',
 		options: [{ name: 'invert', summary: 'for a terminal with dark letters on light ground' }],
 		load: () => import('./address-qr.ts'),
+	},
+	{
+		name: 'status',
+		takes: [],
+		summary: 'what the running processes do: connections, routes, drops, rates, memory',
+		options: [
+			{ name: 'watch', summary: 'goes on, as a screen in a terminal; q leaves it' },
+			{ name: 'interval', value: 'SECONDS', summary: 'of --watch, 1 when absent' },
+			{ name: 'control', value: 'PATH',
+				summary: 'this control socket; every one of this user when absent' },
+			JSON_OPTION,
+		],
+		examples: ['curvegate status --watch', 'curvegate status --json'],
+		load: () => import('./status.ts'),
+	},
+	{
+		name: 'doctor',
+		takes: ['[ADDRESS]'],
+		summary: 'looks for the usual troubles of this machine, with a line of cure for each',
+		options: [
+			{ name: 'config', value: 'FILE', summary: 'what is to run here; the default when absent' },
+			{ name: 'board', value: 'NAME', summary: 'this board profile instead of the file\'s' },
+			BOARDS_OPTION,
+			JSON_OPTION,
+		],
+		examples: [
+			'curvegate doctor --config /etc/curvegate/curvegate.toml',
+			'curvegate doctor \'curvecp://…\'',
+		],
+		load: () => import('./doctor.ts'),
 	},
 	{
 		name: 'check',

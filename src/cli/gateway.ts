@@ -8,11 +8,13 @@ import { openPlatform } from '../platform/platform.ts'
 import { EXIT_DONE, Usage } from '../platform/trouble.ts'
 import { addressText } from '../platform/udp.ts'
 import { dryRun } from '../service/gateway-dry-run.ts'
-import { loadConfig } from '../service/config.ts'
+import { loadConfig, type Config } from '../service/config.ts'
 import { gatewaySpec, type GatewaySpec } from '../service/gateway-spec.ts'
 import { startGateway, type Gateway } from '../service/gateway.ts'
 import { stderrLog, type Log } from '../service/log.ts'
-import { parseRouteLine, type Route } from '../service/routes-file.ts'
+import { manage } from '../service/manage.ts'
+import { gatewayTerms, sumOf } from '../service/plan.ts'
+import { parseRouteLine, type ReloadResult, type Route } from '../service/routes-file.ts'
 import { parseIpv4, parseIpv6 } from '../wire/ip.ts'
 import { Expected, type Arguments } from './arguments.ts'
 import type { Run } from './command.ts'
@@ -23,15 +25,27 @@ const DATAPATHS: readonly (DatapathName | 'auto')[] = ['auto', 'nftables', 'pack
 const DEFAULT_PORT = 4000
 
 export const run: Run = async (args) => {
-	const spec = await readSpec(args)
+	const config = await readConfig(args)
+	const spec = specOf(args, config)
 	const platform = await openPlatform()
 	if (args.has('dry-run')) {
 		await dryRun(spec, platform, (text) => process.stdout.write(text))
 		return EXIT_DONE
 	}
-	const log = stderrLog('info')
+	const log = stderrLog(config?.log.level ?? 'info', config?.log.format)
 	const gateway = await startGateway(spec, platform, log)
-	const stopped = untilStopped(gateway, log, () => readSpec(args))
+	const reload = async (): Promise<ReloadResult> =>
+		await gateway.reload(specOf(args, await readConfig(args)))
+	const management = await manage({
+		process: 'gateway', log, servers: [], gateway, reload, ...memoryOf(spec),
+	}, {
+		control: args.text('control') ?? config?.control, name: `gateway-${spec.wan}`,
+		metrics: config?.metrics,
+	}, platform.clock).catch((error: unknown) => {
+		gateway.stop()
+		throw error
+	})
+	const stopped = untilStopped(gateway, log, reload)
 	const { address, ports, datapath, reason, routes, notes } = gateway.status(false)
 	if (args.has('json')) printJson({ address: addressText(address), ports, datapath, reason, routes,
 		notes })
@@ -40,15 +54,19 @@ export const run: Run = async (args) => {
 		printLine(`${addressText(address)} ports ${ports.join(', ')}: ${what}`)
 	}
 	await stopped
+	management.close()
 	return EXIT_DONE
 }
 
-/** The configuration, if there is one, with the flags over it. */
-async function readSpec(args: Arguments): Promise<GatewaySpec> {
+async function readConfig(args: Arguments): Promise<Config | undefined> {
 	const file = args.text('config')
-	const base = file === undefined ? undefined : gatewaySpec(await loadConfig(file, {
-		board: args.text('board'), boards: args.text('boards'),
-	}), [])
+	return file === undefined ? undefined
+		: await loadConfig(file, { board: args.text('board'), boards: args.text('boards') })
+}
+
+/** The configuration, if there is one, with the flags over it. */
+function specOf(args: Arguments, config: Config | undefined): GatewaySpec {
+	const base = config && gatewaySpec(config, [])
 	const allow = args.values('allow', readFenceEntry)
 	const sealKeys = args.text('seal-keys') ?? base?.encoded?.sealKeys
 	if (sealKeys !== undefined && allow === undefined && base?.encoded === undefined) {
@@ -68,6 +86,12 @@ async function readSpec(args: Arguments): Promise<GatewaySpec> {
 		encoded: allow === undefined ? base?.encoded : { allow, ports: allowPorts, sealKeys },
 		routesMax: base?.routesMax ?? ROUTES_MAX,
 	}
+}
+
+/** Everything is allocated at start. */
+function memoryOf({ routesMax, ports }: GatewaySpec): { budgetBytes: number, fixedBytes: number } {
+	const bytes = sumOf(gatewayTerms(routesMax, ports.length))
+	return { budgetBytes: bytes, fixedBytes: bytes }
 }
 
 /** Where IPv6 servers see IPv4 clients: the prefix for local translation of RFC 8215. */
@@ -92,10 +116,10 @@ function readRoute(text: string): Route | Expected {
 
 /** SIGHUP reloads; a mistake in the file is said, and changes nothing. */
 function untilStopped(
-	gateway: Gateway, log: Log, again: () => Promise<GatewaySpec>,
+	gateway: Gateway, log: Log, reload: () => Promise<ReloadResult>,
 ): Promise<void> {
 	process.on('SIGHUP', () => {
-		again().then((spec) => gateway.reload(spec)).catch((error: unknown) => {
+		reload().catch((error: unknown) => {
 			const message = error instanceof Error ? error.message : String(error)
 			const place = error instanceof Usage && error.place.line !== undefined
 				? { file: error.place.file ?? '', line: error.place.line } : {}

@@ -8,5 +8,5 @@ export const run: Run = async (args) => {
 	const file = args.demand('config')
 	const options = { board: args.text('board'), boards: args.text('boards') }
 	const read = (): Promise<Config> => loadConfig(file, options)
-	return await runConfig(args, await read(), read)
+	return await runConfig('run', args, await read(), read)
 }

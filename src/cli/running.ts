@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os'
 import { relative } from 'node:path'
 import { shellQuote } from '../base/shell.ts'
 import { toHex } from '../base/hex.ts'
+import type { Clock } from '../platform/clock.ts'
 import { sayReady } from '../platform/notify.ts'
 import { openPlatform } from '../platform/platform.ts'
 import { causeOf, EXIT_DONE, Trouble, Usage } from '../platform/trouble.ts'
@@ -13,27 +14,57 @@ import { formatAddress, NO_EXTENSION } from '../service/address.ts'
 import type { Changes } from '../service/config-changes.ts'
 import type { Config } from '../service/config.ts'
 import { stderrLog, type Log } from '../service/log.ts'
+import { manage, type Management } from '../service/manage.ts'
 import { isBehindGateway } from '../service/own-routes.ts'
 import { Refused } from '../service/refused.ts'
 import { startRun, type Run } from '../service/run.ts'
 import type { Arguments } from './arguments.ts'
 import { printJson, printLine } from './output.ts'
 
+/** What a process is told from others by. */
+type Kind = 'server' | 'run'
+
 /** again: for SIGHUP; undefined: there is no file to read. */
 export async function runConfig(
-	args: Arguments, config: Config, again: (() => Promise<Config>) | undefined,
+	kind: Kind, args: Arguments, config: Config, again: (() => Promise<Config>) | undefined,
 ): Promise<number> {
 	const platform = await openPlatform()
 	const log = stderrLog(config.log.level, config.log.format)
 	const run = await startRun({ config, platform, log })
 	handleSignals(run, log, again)
+	const management = await manageRun(kind, args, run, log, platform.clock, again)
 	const served = servedNames(run)
 	if (args.has('json')) printJson({ names: served })
 	else for (const { address } of served) printLine(address)
 	if (again === undefined) suggestTry(args, served)
 	void sayReady().then((note) => note !== undefined && log.say('warn', 'notify', { note }))
 	await run.stopped
+	management.close()
 	return EXIT_DONE
+}
+
+/** The control socket and the metrics, before they could be missed. */
+async function manageRun(
+	kind: Kind, args: Arguments, run: Run, log: Log, clock: Clock,
+	again: (() => Promise<Config>) | undefined,
+): Promise<Management> {
+	const { config } = run
+	try {
+		return await manage({
+			process: kind, log, gateway: run.gateway, fixedBytes: 0, budgetBytes: config.limits.memory,
+			get servers() {
+				return run.servers.map(({ server }) => server)
+			},
+			...again === undefined ? {} : { reload: () => run.reload(again) },
+		}, {
+			control: args.text('control') ?? config.control,
+			name: kind === 'run' ? 'run' : `server-${run.servers[0]!.server.port}`,
+			metrics: config.metrics,
+		}, clock)
+	} catch (error) {
+		run.stopNow()
+		throw error
+	}
 }
 
 interface Served {

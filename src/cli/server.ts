@@ -34,7 +34,7 @@ export const run: Run = async (args) => {
 	if (args.has('plan')) return printPlan(config, args.has('json'))
 	if (config.servers.some(({ keys }) => keys === DEFAULT_KEYS)) makeDefaultKeys()
 	const again = args.has('config') ? (): Promise<Config> => readConfig(args) : undefined
-	return await runConfig(args, config, again)
+	return await runConfig('server', args, config, again)
 }
 
 /** The file's servers, or one of the board's values, with the flags over them. */

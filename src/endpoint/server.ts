@@ -24,8 +24,13 @@ import { ConnectionTable } from './table.ts'
 
 export class ServerEndpoint {
 	readonly drops = makeDropCounts()
-	/** Since start: Cookies sent, connections opened, packets accepted from and sent to clients. */
-	readonly counts = { cookies: 0, opened: 0, received: 0, sent: 0 }
+	/**
+	 * Since start: Cookies sent, connections opened, packets accepted from and sent to clients, and
+	 * stream bytes of connections that are gone.
+	 */
+	readonly counts = {
+		cookies: 0, opened: 0, received: 0, sent: 0, receivedBytes: 0, sentBytes: 0,
+	}
 	readonly #identities: Identity[] = []
 	/** Taken away, but with connections that live on. */
 	readonly #retired = new Set<Identity>()
@@ -308,6 +313,8 @@ export class ServerEndpoint {
 		this.#free.push(row)
 		this.#longestDone() // the first of #done is never one that has left
 		this.#quota.used--
+		this.counts.receivedBytes += connection.layer.receivedBytes
+		this.counts.sentBytes += connection.layer.sentBytes
 		connection.finish(now)
 		connection.release()
 		if (this.#retired.has(connection.identity)) this.#purgeRetired(connection.identity)

@@ -11,8 +11,14 @@ export interface MessageLayer {
 	readonly outgoingDone: boolean
 	/** Their end came, and all before it was read: nothing is left to expect but repetitions. */
 	readonly incomingDone: boolean
-	/** Stream bytes moved in both directions so far. */
+	/** Stream bytes that the peer has acknowledged, or all that came from it; and their sum. */
+	readonly sentBytes: number
+	readonly receivedBytes: number
 	readonly movedBytes: number
+	/** Smoothed round-trip time; 0 when nothing is known. */
+	readonly rtt: Nanos
+	/** Message bytes that congestion control lets be in flight; 0: there is no such control. */
+	readonly window: number
 
 	/**
 	 * Takes the opened message p[at, at + n); bytes are borrowed for this call. Never throws on

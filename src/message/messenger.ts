@@ -156,7 +156,10 @@ export class Messenger implements MessageLayer {
 		return this.#receiver.received
 	}
 
-	/** Smoothed; 0 when nothing is known. */
+	get window(): number {
+		return this.#sender.window
+	}
+
 	get rtt(): Nanos {
 		return this.#sender.flight.rtt.smoothed
 	}

@@ -21,7 +21,11 @@ const FIRST_PING_ID = 0xc0000000
 
 export class MessageQueue implements MessageLayer {
 	lastAckId = 0
-	movedBytes = 0
+	sentBytes = 0
+	receivedBytes = 0
+	/** The handler's own affair. */
+	readonly rtt = 0
+	readonly window = 0
 	incomingEnd: 'open' | 'success' | 'failure' = 'open'
 	/** The handler wrote something that is no message: there is no way to find the next one. */
 	broken = false
@@ -49,6 +53,10 @@ export class MessageQueue implements MessageLayer {
 		this.#out = new Ring(pieces, QUEUE_BYTES)
 	}
 
+	get movedBytes(): number {
+		return this.sentBytes + this.receivedBytes
+	}
+
 	get outgoingDone(): boolean {
 		return this.#ended && this.#out.front === this.#outEnd
 	}
@@ -61,7 +69,7 @@ export class MessageQueue implements MessageLayer {
 	receive(p: Bytes, at: number, n: number, _now: Nanos): void {
 		this.lastAckId = n >= ACK_ID + 4 ? readU32(p, at + ACK_ID) : 0
 		if (this.#discarding || n === 0) return
-		this.movedBytes += n
+		this.receivedBytes += n
 		this.#length[0] = n / UNIT
 		this.#inEnd = alignEmpty(this.#in, this.#inEnd)
 		const fits = this.#in.room(this.#inEnd) > n
@@ -189,7 +197,7 @@ export class MessageQueue implements MessageLayer {
 	#take(p: Bytes, at: number, n: number): number {
 		this.#out.load(this.#out.front + 1, p, at, n)
 		this.#out.advance(this.#out.front + 1 + n)
-		this.movedBytes += n
+		this.sentBytes += n
 		return n
 	}
 

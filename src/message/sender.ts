@@ -69,6 +69,11 @@ export class Sender {
 		this.flight = new Flight(records, control)
 	}
 
+	/** Message bytes that congestion control lets be in flight. */
+	get window(): number {
+		return this.#control.window
+	}
+
 	/** Position that new blocks have reached. */
 	get sent(): number {
 		return this.#next

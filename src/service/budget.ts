@@ -51,7 +51,7 @@ export interface Term {
 }
 
 /** Objects of one open connection: session, path, message layer, service, names in tables. */
-const ROW_BYTES = 6144
+export const ROW_BYTES = 6144
 /** A finished C' in the table that refuses its replay: its text and its place. */
 const FINISHED_BYTES = 160
 

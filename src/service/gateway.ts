@@ -7,7 +7,7 @@ import { Forwarder } from '../gateway/forward.ts'
 import { PORTION } from '../gateway/nft-elements.ts'
 import { Sealer } from '../gateway/sealed.ts'
 import { Tables } from '../gateway/tables.ts'
-import { Forbidden } from '../gateway/target.ts'
+import { Forbidden, formatTarget } from '../gateway/target.ts'
 import type { Datapath, DatapathName } from '../platform/datapath.ts'
 import { findInterface, ownAddresses } from '../platform/network.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -21,6 +21,9 @@ import { loadRoutes, type ReloadResult } from './routes-file.ts'
 
 /** How often a datapath in the kernel is looked at: others may have flushed it. */
 const WATCH_MS = 2000
+/** How long the kernel's counters are good: all of it, and for each route. */
+const COUNTERS_MS = 500
+const ROUTE_COUNTERS_MS = 5000
 /** Above this the kernel's counters for each route would cost too much memory. */
 const COUNTED_ROUTES_MAX = 65_536
 
@@ -43,6 +46,11 @@ export interface GatewayStatus {
 	readonly notes: readonly string[]
 }
 
+export interface RoutePage {
+	readonly routes: readonly { extension: string, target: string, packets: number }[]
+	readonly next: number | undefined
+}
+
 export interface Gateway {
 	/**
 	 * Reads routes, fence and keys again; a mistake leaves everything as it was. spec: routes, their
@@ -51,6 +59,8 @@ export interface Gateway {
 	reload(spec?: GatewaySpec): Promise<ReloadResult>
 	/** byRoute: ask the kernel for each route's packets too. */
 	status(byRoute: boolean): GatewayStatus
+	/** limit routes, from this row on, with their packets; next: where to go on. */
+	routes(from: number, limit: number): RoutePage
 	stop(): void
 }
 
@@ -110,6 +120,9 @@ class RunningGateway implements Gateway {
 	#stopped = false
 	/** Changes of the datapath go one after the other. */
 	#changing: Promise<void> = Promise.resolve()
+	/** Asking the kernel stops the process for a moment: not more often than this for any asker. */
+	readonly #kernel = new Remembered(COUNTERS_MS, () => this.#choice?.counters())
+	readonly #kernelRoutes = new Remembered(ROUTE_COUNTERS_MS, () => this.#choice?.routeCounters())
 	/** Datapaths that stopped working. */
 	readonly #broken = new Map<DatapathName, string>()
 
@@ -194,7 +207,7 @@ class RunningGateway implements Gateway {
 	status(byRoute: boolean): GatewayStatus {
 		const { spec, tables, forwarder } = this.#parts
 		const choice = this.#choice
-		const kernel = choice?.counters() ?? new Map<string, number>()
+		const kernel = this.#kernel.get()
 		const drops = { ...forwarder.drops }
 		for (const drop of DROPS) drops[drop] += kernel.get(`c_${drop}`) ?? 0
 		return {
@@ -208,6 +221,22 @@ class RunningGateway implements Gateway {
 		}
 	}
 
+	routes(from: number, limit: number): RoutePage {
+		const table = this.#parts.tables.routes
+		const kernel = this.#kernelRoutes.get()
+		const routes: RoutePage['routes'][number][] = []
+		const bytes = new Uint8Array(16)
+		let row = from
+		for (; row < table.rows && routes.length < limit; row++) {
+			if (!table.isUsed(row)) continue
+			table.extensionOf(row, bytes, 0)
+			const extension = toHex(bytes)
+			const packets = table.packets[row]! + (kernel.get(extension) ?? 0)
+			routes.push({ extension, target: formatTarget(table.targetOf(row)), packets })
+		}
+		return { routes, next: row < table.rows ? row : undefined }
+	}
+
 	#packets(): Record<string, number> {
 		const { routes } = this.#parts.tables
 		const packets: Record<string, number> = {}
@@ -217,7 +246,7 @@ class RunningGateway implements Gateway {
 			routes.extensionOf(row, extension, 0)
 			packets[toHex(extension)] = routes.packets[row]!
 		}
-		for (const [key, n] of this.#choice?.routeCounters() ?? []) {
+		for (const [key, n] of this.#kernelRoutes.get()) {
 			if (n > 0) packets[key] = (packets[key] ?? 0) + n
 		}
 		return packets
@@ -228,6 +257,31 @@ class RunningGateway implements Gateway {
 		clearInterval(this.#watch)
 		this.#choice?.datapath.stop()
 		this.#choice = undefined
+	}
+}
+
+/** An answer that costs something, asked for again only when it is old. */
+class Remembered {
+	readonly #ask: () => ReadonlyMap<string, number> | undefined
+	readonly #life: number
+	#answer: ReadonlyMap<string, number> = new Map()
+	#askedAt = -Infinity
+
+	constructor(life: number, ask: () => ReadonlyMap<string, number> | undefined) {
+		this.#life = life
+		this.#ask = ask
+	}
+
+	get(): ReadonlyMap<string, number> {
+		if (performance.now() - this.#askedAt < this.#life) return this.#answer
+		this.#askedAt = performance.now()
+		try {
+			this.#answer = this.#ask() ?? new Map()
+		} catch (error) {
+			// Somebody has flushed the rules; they will be loaded again.
+			if (!(error instanceof Trouble)) throw error
+		}
+		return this.#answer
 	}
 }
 

@@ -86,7 +86,7 @@ export function planOf(limits: Limits, extent: Extent): Plan | Shortage {
 	const pieces = Math.min(PIECES_MAX, fits)
 	const records = Math.floor(pieces * RECORDS_PER_PIECE) + connections
 	const all = serverTerms(limits, extent, pieces, records)
-	const terms = [...all.filter(isInside), ...gatewayTerms(limits, extent)]
+	const terms = [...all.filter(isInside), ...gatewayTerms(limits.routes, extent.gatewayPorts)]
 	const outside = [...all.filter((term) => !isInside(term)), ...outsideTerms(limits, extent)]
 	return {
 		server: serverLimits(limits, pieces, records),
@@ -144,12 +144,13 @@ function isInside(term: Term): boolean {
 	return term.bytes !== SERVICE_READ_BYTES
 }
 
-function gatewayTerms(limits: Limits, extent: Extent): Term[] {
-	if (extent.gatewayPorts === 0) return []
+/** ports: how many public ones. */
+export function gatewayTerms(routes: number, ports: number): Term[] {
+	if (ports === 0) return []
 	return [
-		{ count: limits.routes, bytes: ROUTE_BYTES, what: 'gateway: routes and their counters' },
+		{ count: routes, bytes: ROUTE_BYTES, what: 'gateway: routes and their counters' },
 		{ count: 2 * BUCKETS, bytes: BUCKET_BYTES, what: 'gateway: rates of sources and of targets' },
-		...extent.gatewayPorts > 1 ? [{
+		...ports > 1 ? [{
 			count: CHANGED_PORTS_MAX, bytes: CHANGED_PORT_BYTES,
 			what: 'gateway: flows whose port is changed',
 		}] : [],

@@ -25,8 +25,10 @@ import type { Log } from './log.ts'
 import { ServiceName, type NameSpec, type Pools } from './name.ts'
 import { Programs } from './programs.ts'
 import { Serving } from './serving.ts'
+import { portStatus } from './server-status.ts'
 import { checkService } from './start.ts'
 import type { Listen } from './toml-values.ts'
+import type { PortStatus } from './status.ts'
 
 export interface ServerSpec {
 	readonly keys: Keys
@@ -105,6 +107,7 @@ export function checkServers(servers: readonly ServerSpec[]): void {
 interface Served {
 	readonly id: string
 	readonly identity: Identity
+	readonly extension: ExtensionSource | 'any'
 	unwatch(): void
 }
 
@@ -117,6 +120,7 @@ export class Server {
 	/** Resolves when everything has ended. */
 	readonly stopped: Promise<void>
 	readonly #options: ServerOptions
+	readonly #udp: Udp
 	readonly #loop: Loop
 	readonly #serving: Serving
 	#limits: ServerLimits
@@ -136,6 +140,7 @@ export class Server {
 		this.address = udp.address
 		this.port = udp.port
 		this.#startedAt = clock()
+		this.#udp = udp
 		this.programs = new Programs(shared.programs)
 		this.endpoint = new ServerEndpoint(limits.connections, platform.random, shared.connections)
 		this.#serve(options.servers, limits)
@@ -196,6 +201,16 @@ export class Server {
 		this.#loop.poke()
 	}
 
+	/** limit connections, from the one with this number on; costs time for each that is open. */
+	status(from: number, limit: number): PortStatus {
+		const { shared, platform } = this.#options
+		return portStatus({
+			state: this.#state, endpoint: this.endpoint, udp: this.#udp, pools: shared.pools,
+			servers: this.#served,
+			batch: this.#limits.batch, now: platform.clock(),
+		}, from, limit)
+	}
+
 	#serve(servers: readonly ServerSpec[], limits: ServerLimits): void {
 		this.#limits = limits
 		const before = new Map(this.#served.map((one) => [one.id, one]))
@@ -216,7 +231,7 @@ export class Server {
 		assert(this.endpoint.add(identity), 'checkServers has seen to it')
 		const unwatch = extension === 'any' || own === 'any' ? () => undefined
 			: extension.start(() => own.change(extension.value, clock()))
-		return { id: idOf(spec), identity, unwatch }
+		return { id: idOf(spec), identity, extension, unwatch }
 	}
 
 	#retire({ identity, unwatch }: Served): void {

@@ -1,6 +1,9 @@
+import { closeSync, fstatSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'ava'
 import { SECOND } from '../../../src/base/time.ts'
-import { Log, type Level } from '../../../src/service/log.ts'
+import { isJournal, Log, type Level } from '../../../src/service/log.ts'
 
 function makeLog(level: Level, format: 'text' | 'json' = 'text'): { log: Log, lines: string[] } {
 	const lines: string[] = []
@@ -41,4 +44,43 @@ test('what strangers cause is bounded, and what was left out is counted', (t) =>
 		for (let i = 0; i < 1000; i++) log.limited('info', 'knock', second * SECOND)
 	}
 	t.true(lines.length < burst + 300)
+})
+
+test('the level and the format change while it runs', (t) => {
+	const { log, lines } = makeLog('warn')
+	log.say('info', 'a')
+	log.level = 'debug'
+	log.say('debug', 'b')
+	log.format = 'json'
+	log.say('info', 'c')
+	t.deepEqual(lines, ['debug b', '{"level":"info","event":"c"}'])
+})
+
+test('the newest lines are kept, a bounded number of bounded length', (t) => {
+	const { log } = makeLog('info')
+	for (let i = 0; i < 500; i++) log.say('info', 'x', { i, long: 'y'.repeat(1000) })
+	t.true(log.recent.length <= 100)
+	t.true(log.recent.every((line) => line.length <= 400))
+	t.true(log.recent.at(-1)!.startsWith('info x i=499 '))
+})
+
+test('for journald each line starts with its priority', (t) => {
+	const lines: string[] = []
+	const write = (line: string): number => lines.push(line)
+	const log = new Log({ level: 'debug', format: 'text', write, priorities: true })
+	for (const level of ['error', 'warn', 'info', 'debug'] as const) log.say(level, 'x')
+	t.deepEqual(lines, ['<3>error x', '<4>warn x', '<6>info x', '<7>debug x'])
+	t.is(log.recent[0], 'error x')
+})
+
+test('journald is who holds the very stream, not whoever set the variable', (t) => {
+	const folder = mkdtempSync(join(tmpdir(), 'log-'))
+	t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+	const fd = openSync(join(folder, 'stream'), 'w')
+	t.teardown(() => closeSync(fd))
+	const { dev, ino } = fstatSync(fd)
+	t.true(isJournal(`${dev}:${ino}`, fd))
+	t.false(isJournal(`${dev}:${ino + 1}`, fd))
+	t.false(isJournal(undefined, fd))
+	t.false(isJournal('8:1', 987_654))
 })
