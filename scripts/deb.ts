@@ -77,7 +77,9 @@ function buildMain(architecture: string): string {
 	for (const tool of TOOL_NAMES) tree.copy(`build/${tool}`, `${LIBRARY}/build/${tool}`, 0o755)
 	tree.write(`${LIBRARY}/package.json`, `${JSON.stringify(
 		{ name: 'curvegate', version: VERSION, type: 'module', private: true })}\n`)
-	for (const board of readdirSync('boards')) tree.copy(`boards/${board}`, `${LIBRARY}/boards/${board}`)
+	for (const board of readdirSync('boards')) {
+		tree.copy(`boards/${board}`, `${LIBRARY}/boards/${board}`)
+	}
 	addKoffi(tree, ARCHITECTURES[architecture]!)
 	tree.link('usr/bin/curvegate', '../lib/curvegate/build/curvegate')
 	for (const unit of readdirSync('packaging/systemd')) {
@@ -147,7 +149,9 @@ function finish(tree: Tree, control: readonly string[]): string {
 
 function addKoffi(tree: Tree, architecture: string): void {
 	const modules = `${LIBRARY}/node_modules`
-	for (const file of KOFFI_FILES) tree.copy(`node_modules/koffi/${file}`, `${modules}/koffi/${file}`)
+	for (const file of KOFFI_FILES) {
+		tree.copy(`node_modules/koffi/${file}`, `${modules}/koffi/${file}`)
+	}
 	const name = `@koromix/koffi-linux-${architecture}`
 	const from = nativePackage(name)
 	const files = ['package.json', 'index.js', `linux_${architecture}/koffi.node`]

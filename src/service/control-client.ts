@@ -78,7 +78,7 @@ export interface Seen {
 	readonly status: Status
 }
 
-/** Everybody who answers; path: only this one, which must. What dead processes left says nothing. */
+/** Everybody who answers; path: only this one, which must. What the dead left says nothing. */
 export async function askAll(path?: string): Promise<Seen[]> {
 	if (path !== undefined) return [await askOne(path)]
 	const asked = await Promise.allSettled(controlPaths().map(askOne))

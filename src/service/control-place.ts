@@ -1,7 +1,9 @@
 // Where control sockets are. Whoever looks finds every process of the same user; whoever serves
 // takes a name that no living process holds. spec: product.md 2
 
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import {
+	chmodSync, linkSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync,
+} from 'node:fs'
 import { connect } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { codeOf, Trouble, troubleOf } from '../platform/trouble.ts'
@@ -48,11 +50,12 @@ export function controlPaths(folder = controlFolder()): string[] {
 export function prepareFolder(path: string, { uid }: Surroundings = ours()): void {
 	const folder = dirname(resolve(path))
 	try {
-		mkdirSync(folder, { recursive: true, mode: 0o700 })
+		if (!isThere(folder)) mkdirSync(folder, { mode: 0o700 })
 		const { uid: owner, mode } = statSync(folder)
 		const isSticky = (mode & 0o1000) !== 0
 		if (owner !== uid && !isSticky) {
-			throw new Trouble('use', folder, 'it belongs to another user; --control PATH names another place')
+			const cure = '--control PATH names another place'
+			throw new Trouble('use', folder, `it belongs to another user; ${cure}`)
 		}
 		if ((mode & 0o022) !== 0 && !isSticky) {
 			throw new Trouble('use', folder, `other users may write to it; cure: chmod 700 ${folder}`)
@@ -62,25 +65,51 @@ export function prepareFolder(path: string, { uid }: Surroundings = ours()): voi
 	}
 }
 
-/** path, or with our pid when a living process holds it; what a dead one left is removed. */
-export async function freePath(path: string, pid = process.pid): Promise<string> {
+/**
+ * Binds where nobody else can connect, not even for a moment, then gives the socket its name: path,
+ * or with our pid when a living process holds that. What a dead one left is removed.
+ */
+export async function bindPrivately(
+	path: string, bind: (path: string) => Promise<void>, pid = process.pid,
+): Promise<string> {
 	const withPid = path.endsWith(SUFFIX) ? `${path.slice(0, -SUFFIX.length)}-${pid}${SUFFIX}`
 		: `${path}-${pid}`
-	for (const one of [path, withPid]) {
-		if (Buffer.byteLength(one) > PATH_MAX) {
-			throw new Trouble('make', one, `longer than ${PATH_MAX} bytes; --control PATH names a shorter`)
+	const folder = mkdtempSync(join(dirname(resolve(path)), '.'))
+	try {
+		const made = join(folder, 's')
+		for (const one of [path, made]) {
+			if (Buffer.byteLength(one) <= PATH_MAX) continue
+			throw new Trouble('make', one,
+				`longer than ${PATH_MAX} bytes; --control PATH names a shorter`)
 		}
-		if (!isThere(one)) return one
-		if (!lstatSync(one).isSocket()) throw new Trouble('make', one, 'there is a file of that name')
-		if (await isAlive(one)) continue
-		rmSync(one, { force: true })
-		return one
+		await bind(made)
+		chmodSync(made, 0o600)
+		for (const name of [path, withPid]) if (await takeName(made, name)) return name
+		throw new Trouble('make', withPid, 'another process holds it')
+	} finally {
+		rmSync(folder, { recursive: true, force: true })
 	}
-	throw new Trouble('make', withPid, 'another process holds it')
 }
 
 function isThere(path: string): boolean {
 	return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+/** False: a living process has it. */
+async function takeName(made: string, name: string): Promise<boolean> {
+	const there = lstatSync(name, { throwIfNoEntry: false })
+	if (there?.isSocket() === false) throw new Trouble('make', name, 'there is a file of that name')
+	if (there !== undefined) {
+		if (await isAlive(name)) return false
+		rmSync(name, { force: true })
+	}
+	try {
+		linkSync(made, name)
+		return true
+	} catch (error) {
+		if (codeOf(error) === 'EEXIST') return false
+		throw error
+	}
 }
 
 /** Whether somebody accepts there; in doubt, yes. */
@@ -93,20 +122,7 @@ async function isAlive(path: string): Promise<boolean> {
 		}
 		socket.setTimeout(PATIENCE_MS, say(true))
 		socket.once('connect', say(true))
-		socket.once('error', (error) => say(!['ECONNREFUSED', 'ENOENT'].includes(codeOf(error) ?? ''))())
+		socket.once('error', (error) =>
+			say(!['ECONNREFUSED', 'ENOENT'].includes(codeOf(error) ?? ''))())
 	})
-}
-
-/** Binds with nobody else able to connect, not even for a moment. */
-export function inPrivate(bind: () => void): void {
-	const mask = process.umask(0o177)
-	try {
-		bind()
-	} finally {
-		process.umask(mask)
-	}
-}
-
-export function makePrivate(path: string): void {
-	chmodSync(path, 0o600)
 }

@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs'
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
 import { causeOf, Trouble } from '../platform/trouble.ts'
 import { answerTo, type Commands } from './control-commands.ts'
-import { freePath, inPrivate, makePrivate, prepareFolder } from './control-place.ts'
+import { bindPrivately, prepareFolder } from './control-place.ts'
 import type { Log } from './log.ts'
 
 /** Who may ask at once; what one line may hold; how long one may be silent, or not read. */
@@ -26,15 +26,15 @@ export async function openControl(
 ): Promise<Control | undefined> {
 	try {
 		prepareFolder(wanted)
-		return await listen(await freePath(wanted), commands, log)
+		return await listen(wanted, commands, log)
 	} catch (error) {
 		const cause = error instanceof Trouble ? error.message : `${wanted}: ${causeOf(error)}`
-		log.say('warn', 'no-control-socket', { cause, cost: 'curvegate status cannot see this process' })
+		log.say('warn', 'no-control-socket', { cause, cost: 'curvegate status cannot see us' })
 		return undefined
 	}
 }
 
-async function listen(path: string, commands: Commands, log: Log): Promise<Control> {
+async function listen(wanted: string, commands: Commands, log: Log): Promise<Control> {
 	const clients = new Set<Socket>()
 	const server = createServer((socket) => {
 		clients.add(socket)
@@ -42,7 +42,12 @@ async function listen(path: string, commands: Commands, log: Log): Promise<Contr
 		serve(socket, commands, log)
 	})
 	server.maxConnections = CLIENTS_MAX
-	await bind(server, path)
+	const path = await bindPrivately(wanted, async (made) => await bind(server, made))
+		.catch((error: unknown) => {
+			// Bound, but without a name: nobody could ever ask.
+			server.close()
+			throw error
+		})
 	server.on('error', (error) => log.say('warn', 'control-socket', { cause: causeOf(error) }))
 	server.unref()
 	return {
@@ -64,9 +69,8 @@ async function bind(server: NetServer, path: string): Promise<void> {
 		server.once('error', reject)
 		server.once('listening', resolve)
 	})
-	inPrivate(() => server.listen(path))
+	server.listen(path)
 	await listening
-	makePrivate(path)
 }
 
 /** One request after the other: while an answer waits to be read, no other is made. */
@@ -101,7 +105,8 @@ function serve(socket: Socket, commands: Commands, log: Log): void {
 }
 
 function tooLong(): string {
-	return JSON.stringify({ id: null, error: `a request is one line of at most ${REQUEST_MAX} bytes` })
+	const error = `a request is one line of at most ${REQUEST_MAX} bytes`
+	return JSON.stringify({ id: null, error })
 }
 
 /** When the kernel has all of it; false: the reader is gone, or has read nothing for too long. */

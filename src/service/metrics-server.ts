@@ -24,7 +24,7 @@ export async function serveMetrics(
 ): Promise<MetricsServer> {
 	const where = `${addressText(address)}:${port}`
 	if (address >>> 24 !== 127) {
-		log.say('warn', 'metrics', { address: where, note: 'whoever reaches this address can read them' })
+		log.say('warn', 'metrics', { address: where, note: 'whoever reaches this can read them' })
 	}
 	const server = createServer({
 		maxHeaderSize: HEAD_MAX, headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS,
@@ -39,7 +39,9 @@ export async function serveMetrics(
 	server.on('error', (error) => log.say('warn', 'metrics', { cause: causeOf(error) }))
 	server.unref()
 	const bound = server.address()
-	if (bound === null || typeof bound === 'string') throw new Trouble('bind', where, 'no TCP address')
+	if (bound === null || typeof bound === 'string') {
+		throw new Trouble('bind', where, 'no TCP address')
+	}
 	return {
 		port: bound.port,
 		close: () => {

@@ -11,7 +11,9 @@ import { addressText, type Udp } from '../platform/udp.ts'
 import { ROW_BYTES, SLOT_BYTES } from './budget.ts'
 import { ServiceName } from './name.ts'
 import { serviceText, type ServiceSpec } from './spec.ts'
-import type { ConnectionStatus, NameStatus, PortCounts, PortStatus, ServerStatus } from './status.ts'
+import type {
+	ConnectionStatus, NameStatus, PortCounts, PortStatus, ServerStatus,
+} from './status.ts'
 
 /** Names of one server in one answer. */
 const NAMES_SHOWN = 256

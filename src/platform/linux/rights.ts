@@ -59,7 +59,9 @@ export function giveUpRights(become: () => void, manage: boolean): string | unde
 	if (keep !== 0) c?.prctl(PR_SET_KEEPCAPS, 1, 0)
 	become()
 	if (process.getuid?.() === 0 || before === 0) return undefined
-	if (c === undefined) return manage ? `${missing}: the gateway's rules cannot be changed` : undefined
+	if (c === undefined) {
+		return manage ? `${missing}: the gateway's rules cannot be changed` : undefined
+	}
 	c.prctl(PR_CAP_AMBIENT, AMBIENT_CLEAR_ALL, 0)
 	c.capset(keep)
 	if (keep !== 0) c.prctl(PR_SET_KEEPCAPS, 0, 0)
@@ -84,7 +86,8 @@ export function lendRights<T>(start: () => T): T {
 /** The main thread's permitted capabilities below 32; 0: none, or a system without them. */
 function permitted(): number {
 	try {
-		const [, digits] = /^CapPrm:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
+		const status = readFileSync('/proc/self/status', 'utf8')
+		const [, digits] = /^CapPrm:\s*([0-9a-f]+)$/m.exec(status) ?? []
 		return parseInt((digits ?? '').slice(-8), 16) || 0
 	} catch {
 		return 0

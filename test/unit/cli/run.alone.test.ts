@@ -143,7 +143,7 @@ test('100 reloads while 100 connections move data: none is dropped', async (t) =
 	t.deepEqual(await run.ended, { code: 0, signal: null })
 })
 
-test('a reload says what changed, what needs a restart, and why a wrong file is none', async (t) => {
+test('a reload says what changed, what needs a restart, why a wrong file is none', async (t) => {
 	const place = makePlace(t, ['keys'])
 	const port = await freePort()
 	const text = `schema = 1
@@ -180,7 +180,8 @@ listen = "127.0.0.1:9469"
 
 	writeFileSync(place.file, text.replace('"echo"', '"ecco"'))
 	const [fault, end] = await reload(run)
-	t.true(fault!.startsWith(`error fault place=${place.file}:7:12 message="service: expected tcp:`), fault)
+	const said = `error fault place=${place.file}:7:12 message="service: expected tcp:`
+	t.true(fault!.startsWith(said), fault)
 	t.is(end, 'error not-reloaded kept="everything as it was"')
 
 	writeFileSync(place.file, text.replace('keys = "keys"', 'keys = "nowhere"'))
