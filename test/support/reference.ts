@@ -8,8 +8,8 @@ import {
 /** Any 16 bytes; the usual ones of protocol.md. */
 export const EXTENSION = '31415926535897932384626433832795'
 
-/** For one conversation of the reference with itself, through anything, and for its end. */
-const TALK_MILLIS = 60_000
+/** For a conversation of the reference with itself that stands still, and for its end. */
+const STALL_MILLIS = 15_000
 const CLOSE_MILLIS = 5000
 
 /** Where a server is and who it is: what its clients must know. */
@@ -93,8 +93,12 @@ export function startMessageHandler(
  */
 export async function untilEchoed(client: Started, n: number): Promise<Buffer> {
 	const echoed = (): number => client.output.stdout.reduce((sum, { length }) => sum + length, 0)
-	const end = performance.now() + TALK_MILLIS
-	while (client.running && echoed() < n && performance.now() < end) await pause(20)
+	let last = 0
+	for (let end = performance.now() + STALL_MILLIS; performance.now() < end; await pause(20)) {
+		if (!client.running || echoed() >= n) break
+		if (echoed() > last) end = performance.now() + STALL_MILLIS
+		last = echoed()
+	}
 	await Promise.race([client.ended, pause(CLOSE_MILLIS)])
 	if (client.running) await client.stop()
 	return client.stdout()
