@@ -60,7 +60,9 @@ test('what this machine lacks is trouble, not a fault of the file: exit 111', (t
 
 test('servers on the gateway\'s own port are written out as routes', (t) => {
 	const file = join(folder(t), 'c.toml')
-	writeFileSync(file, `${GOOD}[gateway]\nwan = "lo"\naddress = "192.0.2.1"\n[[gateway.route]]\n`
+	// Behind it is who listens where it delivers, which loopback is not.
+	const good = GOOD.replace('127.0.0.1', '0.0.0.0')
+	writeFileSync(file, `${good}[gateway]\nwan = "lo"\naddress = "192.0.2.1"\n[[gateway.route]]\n`
 		+ `extension = "${'ff'.repeat(16)}"\ntarget = "10.77.0.2"\n`)
 	const { stdout } = runCurvegate(['check', '--config', file])
 	t.true(stdout.includes(`  ${EXTENSION} :4000  # a server of this file\n`
