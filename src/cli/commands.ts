@@ -193,8 +193,6 @@ export const COMMANDS: readonly Command[] = [
 		examples: [
 			'curvegate address make --keys keys --host home.example --name ssh.home.example',
 			'curvegate address make --config curvegate.toml --host home.example',
-			'curvegate address make --keys box --host 192.0.2.1 --name box --target 10.77.0.2 '
-				+ '--seal seal --allow 10.77.0.0/24',
 		],
 		load: () => import('./address-make.ts'),
 	},
