@@ -4,6 +4,7 @@
 
 import type { ExtensionSource } from '../platform/extension-source.ts'
 import type { Keys } from '../platform/keydir.ts'
+import { keepDescriptors } from '../platform/linux/rights.ts'
 import type { Platform } from '../platform/platform.ts'
 import { causeOf, Trouble, Usage } from '../platform/trouble.ts'
 import type { Udp } from '../platform/udp.ts'
@@ -47,6 +48,7 @@ export async function startRun({ config, platform, log }: RunOptions): Promise<R
 	try {
 		await opened.open(config, groups, specs, log)
 		// Nobody is served as root, not even the first client.
+		keepDescriptors()
 		note = settle(user, config.gateway !== undefined)
 	} catch (error) {
 		opened.close()

@@ -20,8 +20,8 @@ let held = 0
 
 interface Calls {
 	prctl(option: number, a: number, b: number): void
-	/** The main thread's permitted, effective and inheritable capabilities below 32. */
-	capset(capabilities: number): void
+	/** The main thread's capabilities below 32, and those that a child may get. */
+	capset(own: number, inheritable: number): void
 }
 
 function calls(): Calls {
@@ -32,9 +32,9 @@ function calls(): Calls {
 		prctl: (option, a, b) => {
 			if (prctl(option, a, b, 0, 0) < 0) fail('change', 'this process\'s capabilities')
 		},
-		capset: (capabilities) => {
+		capset: (own, inheritable) => {
 			const header = new Uint8Array(Uint32Array.of(CAPABILITY_VERSION_3, 0).buffer)
-			const data = Uint32Array.of(capabilities, capabilities, capabilities, 0, 0, 0)
+			const data = Uint32Array.of(own, own, inheritable, 0, 0, 0)
 			const done = capset(header, new Uint8Array(data.buffer))
 			if (done < 0) fail('change', 'this process\'s capabilities')
 		},
@@ -63,7 +63,7 @@ export function giveUpRights(become: () => void, manage: boolean): string | unde
 		return manage ? `${missing}: the gateway's rules cannot be changed` : undefined
 	}
 	c.prctl(PR_CAP_AMBIENT, AMBIENT_CLEAR_ALL, 0)
-	c.capset(keep)
+	c.capset(keep, 0)
 	if (keep !== 0) c.prctl(PR_SET_KEEPCAPS, 0, 0)
 	held = keep
 	return undefined
@@ -73,6 +73,7 @@ export function giveUpRights(become: () => void, manage: boolean): string | unde
 export function lendRights<T>(start: () => T): T {
 	if (held === 0) return start()
 	const c = calls()
+	c.capset(held, held)
 	for (let bit = 0; bit < 32; bit++) {
 		if ((held >>> bit & 1) === 1) c.prctl(PR_CAP_AMBIENT, AMBIENT_RAISE, bit)
 	}
@@ -80,6 +81,24 @@ export function lendRights<T>(start: () => T): T {
 		return start()
 	} finally {
 		c.prctl(PR_CAP_AMBIENT, AMBIENT_CLEAR_ALL, 0)
+		c.capset(held, 0)
+	}
+}
+
+const SYS_CLOSE_RANGE = 436
+const CLOSE_RANGE_CLOEXEC = 4
+const FIRST_OF_OTHERS = 3
+const LAST = 0x7fffffff
+
+/**
+ * Descriptors that whoever started us has left open are nothing for the programs that we start.
+ * Node sees to the first few; the kernel does all since 5.11.
+ */
+export function keepDescriptors(): void {
+	try {
+		libc().syscall(SYS_CLOSE_RANGE, FIRST_OF_OTHERS, LAST, CLOSE_RANGE_CLOEXEC, 0, 0)
+	} catch {
+		// Without koffi the first few are all.
 	}
 }
 

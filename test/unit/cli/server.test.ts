@@ -124,4 +124,7 @@ needs('root', 'linux')('--user: every thread is that user, services too', async 
 	const users = text.split('\n').filter((line) => line.startsWith('Uid:'))
 	t.true(users.length > 1)
 	for (const line of users) t.is(line, `Uid:\t${[uid, uid, uid, uid].join('\t')}`)
+	const rights = text.split('\n').filter((line) => /^Cap(Inh|Prm|Eff|Amb):/.test(line))
+	t.is(rights.length, 4 * users.length)
+	for (const line of rights) t.regex(line, /\t0{16}$/)
 })
