@@ -129,6 +129,8 @@ export class Server {
 	/** lingering: all has ended well, some peers may not know yet; cut: streams were cut off. */
 	#state: 'serving' | 'draining' | 'lingering' | 'cut' | 'stopped' = 'serving'
 	#timer: NodeJS.Timeout | undefined
+	/** For programs that were asked to end. */
+	#grace: Nanos = PROGRAM_GRACE
 	#full = 0
 	readonly #resolve: () => void
 
@@ -183,11 +185,14 @@ export class Server {
 		this.#settle()
 	}
 
-	/** Ends all at once, open streams as failures. */
+	/** Ends open streams as failures, and all once that is said; called again, at once. */
 	stopNow(): void {
 		if (this.#state === 'stopped') return
-		if (this.#state !== 'cut') this.#serving.failAll(this.#options.platform.clock())
-		this.#finish(LAST_WORDS)
+		const isAgain = this.#grace === LAST_WORDS
+		this.#grace = LAST_WORDS
+		if (isAgain) return this.#finish()
+		if (this.#state !== 'cut') this.#cutAll()
+		this.#settle()
 	}
 
 	/**
@@ -256,10 +261,10 @@ export class Server {
 
 	#settle(): void {
 		if (this.#state === 'draining' && this.#serving.open === 0) {
-			if (this.endpoint.size === 0) this.#finish(PROGRAM_GRACE)
+			if (this.endpoint.size === 0) this.#finish()
 			else this.#lastWords('lingering')
 		} else if (this.#state === 'cut' && this.#allSaid()) {
-			this.#finish(PROGRAM_GRACE)
+			this.#finish()
 		}
 	}
 
@@ -272,17 +277,21 @@ export class Server {
 	#lastWords(state: 'lingering' | 'cut'): void {
 		this.#state = state
 		clearTimeout(this.#timer)
-		this.#timer = setTimeout(() => this.#finish(PROGRAM_GRACE), LAST_WORDS / MILLISECOND)
+		this.#timer = setTimeout(() => this.#finish(), LAST_WORDS / MILLISECOND)
 	}
 
 	#cut(): void {
 		if (this.#state !== 'draining') return
 		this.#options.log.say('warn', 'drain-over', { open: this.#serving.open })
+		this.#cutAll()
+	}
+
+	#cutAll(): void {
 		this.#serving.failAll(this.#options.platform.clock())
 		this.#lastWords('cut')
 	}
 
-	#finish(grace: Nanos): void {
+	#finish(): void {
 		if (this.#state === 'stopped') return
 		this.#state = 'stopped'
 		clearTimeout(this.#timer)
@@ -291,7 +300,7 @@ export class Server {
 		this.#loop.stop()
 		this.#serving.close(now)
 		this.endpoint.close(now)
-		void this.programs.endAll(grace).then(this.#resolve)
+		void this.programs.endAll(this.#grace).then(this.#resolve)
 	}
 }
 

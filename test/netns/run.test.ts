@@ -141,7 +141,7 @@ async function checkRoutes(
 	t.is(site.gw.run('nft', 'list', 'ruleset').trim(), '', 'nothing is left')
 }
 
-needs(...NEEDS)('user: rights are given up in every thread but what the rules need', async (t) => {
+needs(...NEEDS)('user: rights are given up in every thread', async (t) => {
 	const site = makeSite(t)
 	const options = { datapath: 'nftables', service: LOOK, user: 'nobody' }
 	const run = await startRun(t, site, options)
@@ -161,7 +161,7 @@ needs(...NEEDS)('user: rights are given up in every thread but what the rules ne
 	await checkRoutes(t, site, run, options)
 })
 
-needs(...NEEDS, 'setpriv', 'bash')('a start with ambient capabilities: nft has them, services do not',
+needs(...NEEDS, 'setpriv', 'bash')('ambient capabilities: nft has them, services do not',
 	async (t) => {
 	const site = makeSite(t)
 	const options = { datapath: 'nftables', service: LOOK }
@@ -177,7 +177,7 @@ needs(...NEEDS, 'setpriv', 'bash')('a start with ambient capabilities: nft has t
 	await checkRoutes(t, site, run, options)
 })
 
-needs(...NEEDS)('a changed extension of our own is routed without a line of the file', async (t) => {
+needs(...NEEDS)('a changed extension of our own is routed anew', async (t) => {
 	const site = makeSite(t)
 	const options = { datapath: 'nftables' }
 	const run = await startRun(t, site, options)

@@ -55,6 +55,10 @@ export async function startEchoClients(
 				done()
 			},
 		})
+		// As programs do whose reader was taken away.
+		sink.once('close', () => {
+			if (!sink.writableFinished) connection.abort()
+		})
 		const pump = connection.join(SOURCE, sink)
 		next()
 		return connection
