@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { assert } from '../base/assert.ts'
 import { giveUpRights } from './linux/rights.ts'
-import { Trouble, causeOf } from './trouble.ts'
+import { Trouble, causeOf, codeOf } from './trouble.ts'
 
 export interface User {
 	readonly name: string
@@ -50,7 +50,7 @@ function becomeUser({ name, uid, gid, groups, home, shell }: User): void {
 		setgid.call(process, gid)
 		setuid.call(process, uid)
 	} catch (error) {
-		throw new Trouble('become', name, `${causeOf(error)}; only root can`)
+		throw new Trouble('become', name, refusalOf(name, error))
 	}
 	assert(process.getuid?.() === uid && process.geteuid?.() === uid, 'root is gone for good')
 	// Root's environment is nothing for this user's programs.
@@ -58,6 +58,13 @@ function becomeUser({ name, uid, gid, groups, home, shell }: User): void {
 		if (!OURS.test(variable)) delete process.env[variable]
 	}
 	Object.assign(process.env, { USER: name, LOGNAME: name, HOME: home, SHELL: shell })
+}
+
+/** Some builds of Node refuse it to everybody: they cannot know whether io_uring runs. */
+function refusalOf(name: string, error: unknown): string {
+	if (codeOf(error) !== 'ERR_INVALID_STATE') return `${causeOf(error)}; only root can`
+	return `this Node (${process.version}, libuv ${process.versions.uv}) refuses to change the user; `
+		+ `cure: start as ${name}, by systemd's User= or setpriv --reuid ${name} --init-groups`
 }
 
 /** What everybody may know, and what says how we are to run. */
