@@ -100,7 +100,7 @@ function checkCapabilities({ gateway, capabilities }: Facts): Omit<Finding, 'che
 	const lacking = [[CAP_NET_ADMIN, 'CAP_NET_ADMIN'], [CAP_NET_RAW, 'CAP_NET_RAW']] as const
 	const names = lacking.filter(([number]) => !capabilities.has(number)).map(([, name]) => name)
 	if (names.length === 0) return [fine('rules and raw sockets are allowed')]
-	const message = `this user has no ${names.join(', ')}: only the relay, the slowest datapath, works`
+	const message = `this user has no ${names.join(', ')}: only the slow relay works`
 	const cure = 'start as root with user = "NAME", or AmbientCapabilities= in the unit'
 	return [gateway.datapath === 'relay' ? note(message, null) : trouble(message, cure)]
 }
@@ -198,5 +198,6 @@ function checkVoltage({ undervoltage }: Facts): Omit<Finding, 'check'>[] {
 	if (undervoltage === undefined) return []
 	const { now, before } = undervoltage
 	if (!now && !before) return [fine('the supply is sufficient')]
-	return [trouble(`the supply ${now ? 'is' : 'was'} too weak`, 'a stronger supply, a shorter cable')]
+	const when = now ? 'is' : 'was'
+	return [trouble(`the supply ${when} too weak`, 'a stronger supply, a shorter cable')]
 }
