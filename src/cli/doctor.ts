@@ -1,3 +1,37 @@
-import type { Run } from './command.ts'
+// curvegate doctor: what usually goes wrong, looked for on this machine; a line of cure for each.
 
-export const run: Run = () => 0
+import { EXIT_DONE, EXIT_TROUBLE } from '../platform/trouble.ts'
+import { parseAddress } from '../service/address.ts'
+import { defaultConfig, loadConfig } from '../service/config.ts'
+import { examine, type Finding } from '../service/doctor-checks.ts'
+import { lookAround } from '../service/doctor-facts.ts'
+import type { Run } from './command.ts'
+import { printJson, printLine } from './output.ts'
+import { clean } from './quantity-text.ts'
+
+export const run: Run = async (args) => {
+	const file = args.text('config')
+	const boards = args.text('boards')
+	const options = { boards, board: args.text('board') }
+	const config = file === undefined ? await defaultConfig(options) : await loadConfig(file, options)
+	const text = args.positionals[0]
+	const address = text === undefined ? undefined : parseAddress(text)
+	const findings = examine(await lookAround({ config, boards, address }))
+	const troubles = findings.filter(({ state }) => state === 'trouble').length
+	if (args.has('json')) printJson({ troubles, findings })
+	else printLine(doctorText(findings))
+	return troubles === 0 ? EXIT_DONE : EXIT_TROUBLE
+}
+
+export function doctorText(findings: readonly Finding[]): string {
+	const width = Math.max(...findings.map(({ check }) => check.length))
+	const count = findings.filter(({ state }) => state === 'trouble').length
+	return [
+		...findings.flatMap(({ check, state, message, cure }) => [
+			`${state.padEnd('trouble'.length)}  ${check.padEnd(width)}  ${clean(message)}`,
+			...cure === null ? [] : [`${' '.repeat(width + 11)}cure: ${clean(cure)}`],
+		]),
+		'',
+		count === 0 ? 'no trouble' : `${count} ${count === 1 ? 'trouble' : 'troubles'}`,
+	].join('\n')
+}

@@ -31,7 +31,8 @@ export function openScreen(left: () => void): Screen {
 	const paint = (): void => {
 		// A terminal that is slower than we are gets the next picture instead.
 		if (last === undefined || stdout.writableNeedDrain) return
-		const size = { columns: stdout.columns, rows: stdout.rows }
+		// A serial line does not know its size.
+		const size = { columns: stdout.columns || 80, rows: stdout.rows || 24 }
 		const lines = last(size).slice(0, size.rows)
 		stdout.write(`${HOME}${lines.map((line) => line + CLEAR_LINE).join('\r\n')}${CLEAR_BELOW}`)
 	}
