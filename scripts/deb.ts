@@ -82,8 +82,8 @@ function buildMain(architecture: string): string {
 	}
 	addKoffi(tree, ARCHITECTURES[architecture]!)
 	tree.link('usr/bin/curvegate', '../lib/curvegate/build/curvegate')
-	for (const unit of readdirSync('packaging/systemd')) {
-		tree.copy(`packaging/systemd/${unit}`, `usr/lib/systemd/system/${unit}`)
+	for (const unit of readdirSync('scripts/packaging/systemd')) {
+		tree.copy(`scripts/packaging/systemd/${unit}`, `usr/lib/systemd/system/${unit}`)
 	}
 	tree.write('usr/share/man/man1/curvegate.1.gz', gzip('build/man/curvegate.1'))
 	tree.copy('build/completions/curvegate.bash', 'usr/share/bash-completion/completions/curvegate')
@@ -94,7 +94,7 @@ function buildMain(architecture: string): string {
 	tree.write('usr/share/doc/curvegate/README.md.gz', gzip('README.md'))
 	mkdirSync(join(tree.root, 'etc/curvegate'), { recursive: true })
 	for (const script of ['postinst', 'prerm', 'postrm']) {
-		tree.copy(`packaging/debian/${script}`, `DEBIAN/${script}`, 0o755)
+		tree.copy(`scripts/packaging/debian/${script}`, `DEBIAN/${script}`, 0o755)
 	}
 	return finish(tree, [
 		'Package: curvegate', `Architecture: ${architecture}`,

@@ -36,9 +36,9 @@ export class HelloBudget {
 		return true
 	}
 
-	/** When take will say yes again, if Hellos wait. */
+	/** When take will say yes again, if Hellos wait; never now, whatever rounding does. */
 	nextAt(now: Nanos): Nanos {
-		return now + Math.max(0, 1 - this.#tokens) / this.#perNano
+		return now + Math.ceil(Math.max(0, 1 - this.#tokens) / this.#perNano) + 1
 	}
 }
 

@@ -171,7 +171,7 @@ needs('systemd-analyze')('systemd takes the units, and they forbid what can be f
 	const folder = makeFolder(t)
 	const exposure = new Map<string, number>()
 	for (const unit of UNITS) {
-		const text = readFileSync(`packaging/systemd/${unit}`, 'utf8')
+		const text = readFileSync(`scripts/packaging/systemd/${unit}`, 'utf8')
 		const path = join(folder, unit)
 		// It asks whether the program is there.
 		writeFileSync(path, text.replaceAll('/usr/bin/curvegate', resolve('build/curvegate'))
@@ -193,7 +193,7 @@ needs('systemd-analyze')('systemd takes the units, and they forbid what can be f
 
 test('the two units differ in nothing but what a gateway needs', (t) => {
 	const [plain, gateway] = UNITS.map((unit) =>
-		readFileSync(`packaging/systemd/${unit}`, 'utf8').split('\n'))
+		readFileSync(`scripts/packaging/systemd/${unit}`, 'utf8').split('\n'))
 	const extra = gateway!.filter((line) => !plain!.includes(line))
 		.filter((line) => !/^(#|Description=|Conflicts=)/.test(line))
 	const rights = 'CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE'
@@ -217,7 +217,7 @@ procd_send_signal() { echo "signal $*"; }
 
 needs('sh')('OpenWrt: procd is told what to run, and nothing without a configuration', (t) => {
 	const folder = makeFolder(t)
-	const script = readFileSync('packaging/openwrt/curvegate.init', 'utf8')
+	const script = readFileSync('scripts/packaging/openwrt/curvegate.init', 'utf8')
 	t.regex(script, /^#!\/bin\/sh \/etc\/rc\.common\n/)
 	const path = join(folder, 'curvegate')
 	const config = join(folder, 'curvegate.toml')
@@ -239,7 +239,7 @@ needs('sh')('OpenWrt: procd is told what to run, and nothing without a configura
 	t.is(call('start_service', 111).stdout, started)
 	t.is(call('reload_service').stdout, 'signal curvegate\n')
 	const rights: Record<string, string[]> =
-		JSON.parse(readFileSync('packaging/openwrt/capabilities.json', 'utf8'))
+		JSON.parse(readFileSync('scripts/packaging/openwrt/capabilities.json', 'utf8'))
 	for (const set of Object.values(rights)) t.is(set.length, 3)
 })
 

@@ -1,0 +1,45 @@
+import test from 'ava'
+import { MILLISECOND, type Nanos } from '../../../src/base/time.ts'
+import { HelloBudget } from '../../../src/endpoint/hello-budget.ts'
+
+const COST: Nanos = 123_457
+/** Of one core, beside traffic; and answers in a row. */
+const SHARE = 0.2
+const BURST = 16
+
+test('without traffic every Hello may be answered', (t) => {
+	const budget = new HelloBudget(COST)
+	for (let i = 0; i < 1000; i++) t.true(budget.take(0))
+})
+
+test('beside traffic answers take their share of a core, and no more', (t) => {
+	const budget = new HelloBudget(COST)
+	const duration = 1000 * MILLISECOND
+	let taken = 0
+	for (let now = 0; now < duration; now += COST) {
+		budget.traffic(now)
+		if (budget.take(now)) taken++
+	}
+	const most = SHARE * duration / COST + BURST
+	t.true(taken <= most && taken >= most - 2, `${taken} of ${most}`)
+})
+
+test('when it says that it is time again, it is: time goes on and the Hello is answered', (t) => {
+	for (let cost = 50_000; cost < 2_000_000; cost += 9_973) {
+		const budget = new HelloBudget(cost)
+		let now: Nanos = 1e16 / 7
+		for (let i = 0; i < 200; i++) {
+			budget.traffic(now)
+			if (budget.take(now)) continue
+			// Asked at some moment in between, so that a part of an answer is there.
+			now += cost * (1 + i % 7) / 3
+			budget.traffic(now)
+			if (budget.take(now)) continue
+			const next = budget.nextAt(now)
+			budget.traffic(next)
+			if (next > now && budget.take(next)) now = next
+			else return t.fail(`cost ${cost}, answer ${i}: not at ${next}, asked at ${now}`)
+		}
+	}
+	t.pass()
+})
