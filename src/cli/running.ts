@@ -16,6 +16,7 @@ import type { Config } from '../service/config.ts'
 import { stderrLog, type Log } from '../service/log.ts'
 import { manage, type Management } from '../service/manage.ts'
 import { isBehindGateway } from '../service/own-routes.ts'
+import { gatewayTerms, sumOf } from '../service/plan.ts'
 import { Refused } from '../service/refused.ts'
 import { startRun, type Run } from '../service/run.ts'
 import type { Arguments } from './arguments.ts'
@@ -49,9 +50,11 @@ async function manageRun(
 	again: (() => Promise<Config>) | undefined,
 ): Promise<Management> {
 	const { config } = run
+	const { memory, routes } = config.limits
+	const tables = sumOf(gatewayTerms(routes, config.gateway?.ports.length ?? 0))
 	try {
 		return await manage({
-			process: kind, log, gateway: run.gateway, fixedBytes: 0, budgetBytes: config.limits.memory,
+			process: kind, log, gateway: run.gateway, fixedBytes: tables, budgetBytes: memory + tables,
 			get servers() {
 				return run.servers.map(({ server }) => server)
 			},

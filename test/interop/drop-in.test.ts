@@ -4,8 +4,8 @@
 import { spawnSync } from 'node:child_process'
 import { openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import test, { type ExecutionContext } from 'ava'
-import { needs } from '../support/needs.ts'
+import type { ExecutionContext } from 'ava'
+import { long, needs } from '../support/needs.ts'
 import { freePort, makeFolder, start, untilBound, type Started } from '../support/processes.ts'
 import { EXTENSION } from '../support/reference.ts'
 import { streamByte } from '../unit/message/pair.ts'
@@ -253,9 +253,7 @@ reference('what the originals take is taken', async (t) => {
 })
 
 // It takes its whole minute.
-const long = process.env['CURVEGATE_LONG'] === undefined ? test.skip : test
-
-long('nobody answers: 111, and what was tried', async (t) => {
+long()('nobody answers: 111, and what was tried', async (t) => {
 	const silent = await freePort()
 	const nobody = '09'.padEnd(64, '0')
 	const visitor = start(t, tool('ours', 'curvecpclient'),

@@ -56,6 +56,8 @@ interface Running {
 	readonly publicKey: string
 }
 
+const controlOf = ({ folder }: Site): string => join(folder, 'control', 'run.sock')
+
 /** prefix: words of a program that starts ours. */
 async function startRun(
 	t: ExecutionContext, site: Site, options: Options, prefix: readonly string[] = [],
@@ -67,7 +69,8 @@ async function startRun(
 	if (prefix.length > 0) execFileSync('chown', ['-R', 'nobody', keys])
 	writeFileSync(file, configOf(options))
 	site.gw.sysctl('net.ipv4.ip_forward', options.datapath === 'nftables' ? '1' : '0')
-	const [command = '', ...words] = [...prefix, process.execPath, MAIN, 'run', '--config', file]
+	const [command = '', ...words] = [...prefix, process.execPath, MAIN, 'run', '--config', file,
+		'--control', controlOf(site)]
 	const run = site.gw.start(t, command, words)
 	await run.untilPrinted(/curvecp:.*\n/)
 	return { process: run, file, publicKey }
@@ -88,6 +91,12 @@ for (const datapath of ['nftables', 'packet', 'raw', 'relay']) {
 			talk(t, site.far, one.publicKey, EXT_ONE, input),
 		])
 		for (const output of back) t.true(output.equals(input), `${output.length} bytes`)
+		const { stdout } = runCurvegate(['status', '--json', '--control', controlOf(site)])
+		const { servers, gateway, memory } = JSON.parse(stdout)
+		t.is(servers[0].publicKey, run.publicKey)
+		t.like(gateway, { address: PUBLIC, datapath, routes: 2 })
+		t.true(gateway.forwardedIn > 0 && gateway.forwardedOut > 0, stdout)
+		t.true(memory.usedBytes > 2 ** 20 && memory.usedBytes <= memory.budgetBytes, 'with its tables')
 		run.process.child.kill('SIGTERM')
 		t.deepEqual(await run.process.ended, { code: 0, signal: null })
 		t.is(site.gw.run('nft', 'list', 'ruleset').trim(), '', 'nothing is left')

@@ -14,3 +14,9 @@ export function needs(...things: readonly string[]): Declare {
 	if (missing.length === 0) return (title, run) => test(title, run)
 	return (title, run) => test.skip(`${title} (needs ${missing.join(', ')})`, run)
 }
+
+/** The same for what takes minutes: only with CURVEGATE_LONG=1. */
+export function long(...things: readonly string[]): Declare {
+	if (process.env['CURVEGATE_LONG'] !== undefined) return needs(...things)
+	return (title, run) => test.skip(`${title} (only with CURVEGATE_LONG=1)`, run)
+}

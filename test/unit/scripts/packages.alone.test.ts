@@ -8,19 +8,13 @@ import {
 import { join, resolve } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { VERSION } from '../../../src/base/version.ts'
-import { needs, type Declare } from '../../support/needs.ts'
+import { long, needs } from '../../support/needs.ts'
 import { makeFolder, start } from '../../support/processes.ts'
 
-const LONG = process.env['CURVEGATE_LONG'] !== undefined
 const DEBS = 'build/deb'
 const UNITS = ['curvegate.service', 'curvegate-gateway.service']
 const TOOLS = ['curvecpclient', 'curvecpmakekey', 'curvecpmessage', 'curvecpprintkey',
 	'curvecpserver']
-
-function long(...things: readonly string[]): Declare {
-	if (LONG) return needs(...things)
-	return (title, run) => test.skip(`${title} (CURVEGATE_LONG)`, run)
-}
 
 function say(program: string, args: readonly string[], cwd = '.'): string {
 	return execFileSync(program, args, { encoding: 'utf8', cwd, stdio: ['ignore', 'pipe', 'pipe'] })
