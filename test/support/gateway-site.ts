@@ -14,8 +14,6 @@ export const PUBLIC = '192.0.2.1'
 export const EXT_ONE = '000102030405060708090a0b0c0d0e0f'
 export const EXT_TWO = '22222222222222222222222222222222'
 
-const TRIES = 3
-
 export interface Site {
 	readonly network: Network
 	readonly internet: Box
@@ -108,15 +106,11 @@ export async function talk(
 		own?.replace(/../g, (pair) => `\\${parseInt(pair, 16).toString(8).padStart(3, '0')}`)
 	// An /etc of its own, with nothing but the file that NaCl's client reads.
 	const script = 'mount -t tmpfs none /etc && printf "$0" > /etc/curvecpextension && exec "$@"'
-	for (let tries = 1; ; tries++) {
-		const client = octal === undefined
-			? box.start(owner, words[0]!, words.slice(1))
-			: box.start(owner, 'unshare', ['--mount', 'sh', '-c', script, octal, ...words])
-		client.feed(input)
-		const output = await untilEchoed(client, input.length)
-		// Between NaCl's own programs one lost packet can end all progress: then once more.
-		if (output.length >= input.length || tries === TRIES) return output
-	}
+	const client = octal === undefined
+		? box.start(owner, words[0]!, words.slice(1))
+		: box.start(owner, 'unshare', ['--mount', 'sh', '-c', script, octal, ...words])
+	client.feed(input)
+	return untilEchoed(client, input.length)
 }
 
 export function randomInput(n: number): Buffer {

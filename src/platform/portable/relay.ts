@@ -82,21 +82,22 @@ export class Relay {
 	#open(
 		row: number, client: number, clientPort: number, publicPort: number, target: RelayTarget,
 	): Flow {
-		const view = target.address
-		const host = target.isIpv6
+		// The caller uses its target again for the next packet.
+		const { address: view, port, isIpv6 } = target
+		const host = isIpv6
 			? formatIpv6(view)
 			: addressText((view[12]! * 2 ** 24) + (view[13]! << 16) + (view[14]! << 8) + view[15]!)
-		const socket = dgram.createSocket(target.isIpv6 ? 'udp6' : 'udp4')
+		const socket = dgram.createSocket(isIpv6 ? 'udp6' : 'udp4')
 		socket.on('error', (error) => count(this.counters, error.name))
 		socket.on('message', (datagram, from) => {
 			// Only what our server says, and only CurveCP's packets to a client.
-			if (from.port !== target.port || from.address !== host) return
+			if (from.port !== port || from.address !== host) return
 			if (checkDatagram(datagram, 0, datagram.length) !== undefined
 				|| isToServer(datagram, 0)) return
 			this.#table.touch(row, now())
 			this.#reply(client, clientPort, publicPort, datagram)
 		})
-		return { socket, host, port: target.port }
+		return { socket, host, port }
 	}
 
 	#expire(): void {
