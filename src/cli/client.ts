@@ -11,15 +11,15 @@ import { Client } from '../service/client.ts'
 import type { Arguments } from './arguments.ts'
 import { readEndpoint, readExtension, readSeconds } from './values.ts'
 
+/** address: the command's first word when absent; bindPort: when the options say none. */
 export async function openClient(
-	args: Arguments, connections: number,
+	args: Arguments, connections: number, address = parseAddress(args.positionals[0]!), bindPort = 0,
 ): Promise<{ client: Client, address: Address }> {
-	const address = parseAddress(args.positionals[0]!)
 	const extension = new ExtensionSource(await sourceOf(args))
 	if (args.has('board') && extension.note !== undefined) {
 		process.stderr.write(`warning: our extension from ${extension.text}: ${extension.note}\n`)
 	}
-	const bind = args.value('bind', readEndpoint) ?? { ip: '0.0.0.0', port: 0 }
+	const bind = args.value('bind', readEndpoint) ?? { ip: '0.0.0.0', port: bindPort }
 	const connectTimeout = args.value('timeout', readSeconds) ?? CONNECT_TIMEOUT
 	const platform = await openPlatform()
 	const dir = args.text('keys')

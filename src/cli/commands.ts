@@ -10,6 +10,10 @@ const BOARDS_OPTION: Option = { name: 'boards', value: 'DIR',
 const BOARD_OPTION: Option = { name: 'board', value: 'NAME',
 	summary: 'this board profile instead of the file\'s' }
 
+const OUTSIDE_OPTION: Option = { name: 'from-outside', value: 'HELPER', many: true,
+	summary: 'asks this second host, which serves exec:curvegate ping --json --timeout 5 -, '
+		+ 'whether it reaches ADDRESS and where it sees us come from' }
+
 /** What every command takes that connects to a server. */
 const CLIENT_OPTIONS: readonly Option[] = [
 	{ name: 'keys', value: 'DIR', summary: 'our key directory; a fresh key each time when absent' },
@@ -103,10 +107,14 @@ export const COMMANDS: readonly Command[] = [
 	{
 		name: 'ping',
 		takes: ['ADDRESS'],
-		summary: 'handshake and round-trip times of a server',
+		summary: 'handshake and round-trip times of a server; ADDRESS - is read from stdin',
 		options: [
 			{ name: 'count', value: 'N', summary: 'round trips to measure, 4 when absent' },
-			...CLIENT_OPTIONS, JSON_OPTION,
+			OUTSIDE_OPTION, ...CLIENT_OPTIONS, JSON_OPTION,
+		],
+		examples: [
+			'curvegate ping \'curvecp://…\'',
+			'curvegate ping \'curvecp://…\' --from-outside \'curvecp://…\'',
 		],
 		load: () => import('./ping.ts'),
 	},
@@ -231,7 +239,8 @@ export const COMMANDS: readonly Command[] = [
 		options: [
 			{ name: 'config', value: 'FILE', summary: 'what is to run here; the default when absent' },
 			{ name: 'board', value: 'NAME', summary: 'this board profile instead of the file\'s' },
-			BOARDS_OPTION,
+			BOARDS_OPTION, OUTSIDE_OPTION,
+			{ name: 'keys', value: 'DIR', summary: 'our key directory, where HELPER admits us by it' },
 			JSON_OPTION,
 		],
 		examples: [

@@ -1,6 +1,6 @@
 // curvegate doctor: what usually goes wrong, looked for on this machine; a line of cure for each.
 
-import { EXIT_DONE, EXIT_TROUBLE } from '../platform/trouble.ts'
+import { EXIT_DONE, EXIT_TROUBLE, Usage } from '../platform/trouble.ts'
 import { parseAddress } from '../service/address.ts'
 import { defaultConfig, loadConfig } from '../service/config.ts'
 import { examine, type Finding } from '../service/doctor-checks.ts'
@@ -16,7 +16,12 @@ export const run: Run = async (args) => {
 	const config = file === undefined ? await defaultConfig(options) : await loadConfig(file, options)
 	const text = args.positionals[0]
 	const address = text === undefined ? undefined : parseAddress(text)
-	const findings = examine(await lookAround({ config, boards, address }))
+	const helpers = args.texts('from-outside')?.map(parseAddress)
+	if (helpers !== undefined && address === undefined) {
+		throw new Usage('--from-outside needs the ADDRESS that is to be reached')
+	}
+	const keys = args.text('keys')
+	const findings = examine(await lookAround({ config, boards, address, helpers, keys }))
 	const troubles = findings.filter(({ state }) => state === 'trouble').length
 	if (args.has('json')) printJson({ troubles, findings })
 	else printLine(doctorText(findings))

@@ -206,6 +206,11 @@ export class ClientConnection {
 		return this.#fault
 	}
 
+	/** Our own UDP port. */
+	get port(): number {
+		return this.#o.udp.port
+	}
+
 	/** Joins it to a program. */
 	join(source: Source, sink: Writable): Pump {
 		this.#sink = sink

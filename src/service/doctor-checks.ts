@@ -1,7 +1,9 @@
 // The doctor's judgement: each check makes findings from facts, and touches nothing. Trouble keeps
 // something from working and has a line of cure; a note is good to know.
 
+import { Trouble } from '../platform/trouble.ts'
 import { addressOf } from '../platform/udp.ts'
+import { HELPER_SERVICE, natOf } from './outside.ts'
 import type { Facts, ListenFact, PublishedFact, StorageFact } from './doctor-facts.ts'
 
 export interface Finding {
@@ -41,6 +43,7 @@ const CHECKS: readonly (readonly [name: string, check: Check])[] = [
 				'behind a gateway, write the 16 bytes that it routes')]],
 	['address', ({ published, addresses }) =>
 		published.map((one) => checkPublished(one, addresses))],
+	['outside', checkOutside],
 	['nat', checkNat],
 	['console', checkConsole],
 	['storage', ({ storage }) => storage.map(checkStorage)],
@@ -141,8 +144,29 @@ function checkPublished(
 		`an A record for ${host} with this machine's address`)
 }
 
+/** Whether others reach what is published, by the word of those who tried. */
+function checkOutside({ outside, addresses, listens }: Facts): Omit<Finding, 'check'>[] {
+	return outside.map((view) => {
+		if (view instanceof Trouble) {
+			return trouble(view.message, `there: curvegate server --serve 'outside=${HELPER_SERVICE}'`)
+		}
+		const { helper, found } = view
+		if (!('cause' in found)) return fine(`${helper} reaches ${found.answered}`)
+		const own = addresses[0] ?? 'this machine'
+		const ports = [...new Set(listens.map(({ port }) => port))].join(', ')
+		return trouble(`${helper} does not reach it: ${found.cause}`,
+			`start the server; let UDP ${ports} through, or forward it on the router to ${own}`)
+	})
+}
+
+function checkNat(facts: Facts): Omit<Finding, 'check'>[] {
+	const views = facts.outside.flatMap((view) => view instanceof Trouble ? [] : [view])
+	const seen = natOf(views, facts.addresses)
+	return seen === undefined ? guessNat(facts) : [fine(seen)]
+}
+
 /** What can be known without anybody outside. */
-function checkNat({ addresses, listens }: Facts): Omit<Finding, 'check'>[] {
+function guessNat({ addresses, listens }: Facts): Omit<Finding, 'check'>[] {
 	if (listens.every(({ address }) => address.startsWith('127.'))) {
 		return [note('the server listens on loopback: only this machine reaches it',
 			'listen = "0.0.0.0:4000" for others')]

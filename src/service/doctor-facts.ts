@@ -4,16 +4,19 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { SECOND, type Nanos } from '../base/time.ts'
 import { ExtensionSource } from '../platform/extension-source.ts'
 import { readSysctl, ownAddresses } from '../platform/network.ts'
 import { nftMissing } from '../platform/nft.ts'
-import { openPlatform } from '../platform/platform.ts'
-import { causeOf } from '../platform/trouble.ts'
+import { readKeys } from '../platform/keydir.ts'
+import { openPlatform, type Platform } from '../platform/platform.ts'
+import { causeOf, type Trouble } from '../platform/trouble.ts'
 import { addressText } from '../platform/udp.ts'
 import type { Address } from './address.ts'
 import { boardFolders, loadBoards, mismatch, thisMachine } from './board.ts'
 import { lookAtWorld } from './config-world.ts'
 import type { Config } from './config.ts'
+import type { Outside } from './outside.ts'
 import { systemNames, type Names } from './resolve.ts'
 import type { Listen } from './toml-values.ts'
 
@@ -34,6 +37,8 @@ export interface Facts {
 	/** IPv4 addresses of this machine, without loopback. */
 	readonly addresses: readonly string[]
 	readonly published: readonly PublishedFact[]
+	/** What helpers outside see, or why they say nothing. */
+	readonly outside: readonly (Outside | Trouble)[]
 	/** Who else has the console's device. */
 	readonly console: { readonly device: string, readonly getty: number | undefined } | undefined
 	readonly storage: readonly StorageFact[]
@@ -78,12 +83,16 @@ export interface LookOptions {
 	readonly boards: string | undefined
 	/** What is published, to be compared with this machine. */
 	readonly address: Address | undefined
+	/** Second hosts that are asked about it, and our key directory there. */
+	readonly helpers?: readonly Address[] | undefined
+	readonly keys?: string | undefined
 	readonly names?: Names
 	/** Where /proc and /sys are; a test brings its own. */
 	readonly root?: string
 }
 
 const DNS_MS = 3000
+const HELPER_TIMEOUT: Nanos = 20 * SECOND
 const PROCESSES_MAX = 8192
 
 export async function lookAround(options: LookOptions): Promise<Facts> {
@@ -112,6 +121,7 @@ export async function lookAround(options: LookOptions): Promise<Facts> {
 		extension: lookAtExtension(config),
 		addresses: ownAddresses().v4.map(addressText).filter((one) => !one.startsWith('127.')),
 		published: address === undefined ? [] : await lookUp(address, names),
+		outside: address === undefined ? [] : await ask(address, platform, options),
 		console: config.console === undefined ? undefined
 			: { device: config.console.device, getty: gettyOn(config.console.device, root) },
 		storage: lookAtStorage(kept.length > 0 ? kept : ['.'], root),
@@ -197,6 +207,19 @@ function lookAtExtension(config: Config): Facts['extension'] {
 	const isUsed = servers.length === 0 || servers.some((one) => one.extension === 'from-source')
 	if (!isUsed) return undefined
 	return { source: extensionSource, note: new ExtensionSource(extensionSource).note }
+}
+
+async function ask(
+	address: Address, platform: Platform, { helpers = [], keys, config }: LookOptions,
+): Promise<(Outside | Trouble)[]> {
+	if (helpers.length === 0) return []
+	const { Client } = await import('./client.ts')
+	const { askHelpers } = await import('./outside.ts')
+	return await askHelpers(helpers, address, async (helper, port) => new Client({
+		platform, address: helper, connectTimeout: HELPER_TIMEOUT, bind: { address: 0, port },
+		keys: keys === undefined ? undefined : readKeys(keys, platform.box),
+		extension: new ExtensionSource(config.extensionSource),
+	}, 1))
 }
 
 async function lookUp({ hosts, port }: Address, names: Names): Promise<PublishedFact[]> {

@@ -21,6 +21,7 @@ const HEALTHY: Facts = {
 	extension: { source: 'file:/etc/curvecpextension', note: undefined },
 	addresses: ['198.51.100.7'],
 	published: [{ host: 'a.example', port: 4000, found: ['198.51.100.7'] }],
+	outside: [],
 	console: { device: '/dev/ttyAMA0', getty: undefined },
 	storage: [{ path: '/keys', device: '/dev/mmcblk0p2', readOnly: false, errors: 0, worn: 0.1 }],
 	undervoltage: { now: false, before: false },
