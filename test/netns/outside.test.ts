@@ -77,8 +77,8 @@ netns('a helper outside reaches what the router forwards, and tells the NAT', as
 	const helpers = await site.serveHelpers()
 	const asked = site.ask('ping', address, helpers.slice(0, 1))
 	t.deepEqual(await asked.ended, { code: 0, signal: null }, asked.stderr())
-	t.regex(String(asked.stdout()), new RegExp('^192\\.0\\.2\\.2:4000 reaches it: 192\\.0\\.2\\.1:4000 '
-		+ 'answered; handshake [\\d.]+ ms, least of 2 round trips [\\d.]+ ms\n'
+	t.regex(String(asked.stdout()), new RegExp('^192\\.0\\.2\\.2:4000 reaches it: '
+		+ '192\\.0\\.2\\.1:4000 answered; handshake [\\d.]+ ms, least of 2 round trips [\\d.]+ ms\n'
 		+ 'behind NAT, which keeps ports: 192\\.0\\.2\\.1:\\d+\n$'))
 	site.translate('masquerade fully-random', true)
 	const json = site.ask('ping', address, helpers, '--json')
@@ -128,7 +128,7 @@ test('what helpers see, as words about the NAT', (t) => {
 		[[{ ...view('192.0.2.1', 1), seen: undefined }], undefined],
 		[[view('10.9.0.2', 5000)], /^no NAT: we come from 10\.9\.0\.2:5000$/],
 		[[view('192.0.2.1', 5000)], /^behind NAT, which keeps ports: 192\.0\.2\.1:5000$/],
-		[[view('192.0.2.1', 77)], /^behind NAT, which changes ports: 5000 becomes 192\.0\.2\.1:77$/],
+		[[view('192.0.2.1', 77)], /^behind NAT, which changes ports: 5000 becomes 192.0.2.1:77$/],
 		[[view('192.0.2.1', 77), view('192.0.2.1', 77)], /one port for all destinations/],
 		[[view('192.0.2.1', 77), view('192.0.2.1', 78)], /another port for each destination/],
 		[[view('192.0.2.1', 77), view('192.0.2.9', 77)], /another port for each destination/],
