@@ -10,8 +10,11 @@ import { complaints, readSource, unreachable, type Source } from './support/tidy
 /** Where the program begins: the command line, and the files that a worker thread starts with. */
 const ENTRIES = ['src/cli/main.ts']
 
-/** Whole and tested, and waiting for their users: the console's `config set` and `config save`. */
-const AWAITED = ['src/service/config-save.ts', 'src/service/toml-edit.ts']
+/** Whole and tested, and waiting for their users: the console, and the image's own start. */
+const AWAITED = [
+	'src/service/config-save.ts', 'src/service/firmware/slot-store.ts',
+	'src/service/firmware/slots.ts', 'src/service/toml-edit.ts',
+]
 
 function readFolder(folder: string): Source[] {
 	if (!existsSync(folder)) return []
