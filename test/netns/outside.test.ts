@@ -116,7 +116,7 @@ netns('a helper that is no helper is named, with its cure', async (t) => {
 	const wrong = await site.serve(site.helpers[0]!, '192.0.2.2', 'discard')
 	const asked = site.ask('ping', address, [wrong])
 	t.is((await asked.ended).code, 111)
-	t.regex(asked.stderr(), /the helper 192\.0\.2\.2:4000: it says nothing; its service is to be exec:/)
+	t.regex(asked.stderr(), /the helper 192\.0\.2\.2:4000: it says nothing; its service is to be/)
 })
 
 const view = (ip: string, seenPort: number, port = 5000): Outside =>
