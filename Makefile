@@ -34,7 +34,7 @@ sim: compile ## the simulated network: throughput per loss × round-trip time
 fuzz: compile ## random input for every receiver, from a printed seed
 	@node $(OUT)/test/fuzz/main.js $(ARGS)
 
-bench: build build/packages ## speed and memory on this machine, beside the reference
+bench: build build/packages build/bench-packages ## speed and memory beside the peers (ARGS='--quick', or names of benches)
 	@node --expose-gc $(OUT)/test/bench/main.js $(ARGS)
 
 pack: build ## a tarball for npm install, in build/npm
@@ -57,4 +57,8 @@ node_modules/.package-lock.json: package-lock.json
 # What the tests need beside Node. Without it they skip, and say so.
 build/packages: scripts/packages.sh
 	@sh scripts/packages.sh
+	@mkdir -p build && touch $@
+
+build/bench-packages: scripts/packages.sh
+	@sh scripts/packages.sh bench
 	@mkdir -p build && touch $@

@@ -1,11 +1,17 @@
 #!/bin/sh
-# The Debian packages that the tests use: NaCl's own tools, nft, socat and the like. Installs the
-# absent ones when it may; says which tests will be skipped when it may not. Never fails.
+# The Debian packages that the tests use: NaCl's own tools, nft, socat and the like; with the argument
+# bench, those of the benchmarks' peers. Installs the absent ones when it may; says what will be
+# skipped when it may not. Never fails.
 
+users=tests
 wanted='nacl-tools nftables socat iproute2 curl openssh-client openssh-server tcpdump libsodium23 mandoc man-db zsh fish'
+if [ "$1" = bench ]; then
+	users=contestants
+	wanted='wireguard-go wireguard-tools iperf3 ngtcp2-client ngtcp2-server stunnel4 openssl iproute2'
+fi
 
 command -v dpkg-query >/dev/null 2>&1 || {
-	echo "packages: no dpkg here; tests that need one of these will be skipped: $wanted"
+	echo "packages: no dpkg here; $users that need one of these will be skipped: $wanted"
 	exit 0
 }
 absent=
@@ -16,7 +22,7 @@ done
 [ -n "$absent" ] || exit 0
 
 if [ "$(id -u)" != 0 ]; then
-	echo "packages: tests will be skipped without$absent; cure: sudo apt-get install$absent"
+	echo "packages: $users will be skipped without$absent; cure: sudo apt-get install$absent"
 	exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive
@@ -24,7 +30,7 @@ echo "packages: installing$absent"
 log=$(mktemp)
 if ! { apt-get update && apt-get install -y --no-install-recommends $absent; } >"$log" 2>&1; then
 	tail -n 5 "$log"
-	echo "packages: could not install$absent; tests that need them will be skipped"
+	echo "packages: could not install$absent; $users that need them will be skipped"
 fi
 rm -f "$log"
 exit 0

@@ -10,7 +10,7 @@ import { makeFolder, start, type Started } from '../support/processes.ts'
 import {
 	startReferenceClient, startReferenceServer, type Whereabouts,
 } from '../support/reference.ts'
-import { timed, type Bench, type Context } from './bench.ts'
+import { one, timed, type Bench, type Context } from './bench.ts'
 
 const PROGRAM = resolve('build/curvegate')
 const NACL = ['curvecpserver', 'curvecpclient', 'curvecpmessage']
@@ -60,11 +60,11 @@ async function perSecond(
 	const many = client === 'ours, staying' ? 1000 : client === 'reference' ? 200 : 40
 	const count = together ? 100 : context.quick ? 20 : many
 	const port = client === 'ours, staying' ? await listening(context, to) : 0
-	const one = (): Promise<void> =>
+	const visit = (): Promise<void> =>
 		port === 0 ? reach(context, to, client === 'ours') : reachTcp(port)
 	const seconds = await timed(async () => {
-		if (together) await Promise.all(Array.from({ length: count }, one))
-		else for (let i = 0; i < count; i++) await one()
+		if (together) await Promise.all(Array.from({ length: count }, visit))
+		else for (let i = 0; i < count; i++) await visit()
 	})
 	return count / seconds
 }
@@ -91,11 +91,13 @@ const PAIRS = [['ours', 'ours'], ['ours', 'ours, staying'], ['ours', 'reference'
 
 function connections(name: string, title: string, together: boolean): Bench {
 	return {
-		name, title, unit: 'connections/s', base: 'reference server, reference client', rounds: 3,
+		name, title, measures: [{ title: 'rate', unit: 'connections/s' }],
+		bases: ['reference server, reference client'], rounds: 3,
+		seconds: together ? [35, 35] : [50, 20],
 		contestants: PAIRS.map(([server, client]) => ({
 			name: `${server} server, ${client} client`,
 			needs: server === 'reference' || client === 'reference' ? NACL : [],
-			run: (context) => perSecond(context, server, client, together),
+			run: one((context) => perSecond(context, server, client, together)),
 		})),
 	}
 }
@@ -118,12 +120,13 @@ async function withNames(context: Context, count: number): Promise<number> {
 export const virtualNames: Bench = {
 	name: 'names',
 	title: 'Connections one after another to one of so many names',
-	unit: 'connections/s',
-	base: '1 name',
+	measures: [{ title: 'rate', unit: 'connections/s' }],
+	bases: ['1 name'],
 	rounds: 3,
+	seconds: [12, 4],
 	contestants: [1, 1000].map((count) => ({
 		name: count === 1 ? '1 name' : '1,000 names', needs: [],
-		run: (context) => withNames(context, count),
+		run: one((context) => withNames(context, count)),
 	})),
 }
 
@@ -140,17 +143,19 @@ async function started(context: Context, figure: 'ms' | 'rss', linux: boolean): 
 	return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024
 }
 
-function startBench(name: string, title: string, unit: string, figure: 'ms' | 'rss'): Bench {
+function startBench(title: string, unit: string, figure: 'ms' | 'rss', most: number): Bench {
 	return {
-		name, title, unit, base: 'linux platform', rounds: 7,
-		contestants: [
-			{ name: 'linux platform', needs: [], run: (context) => started(context, figure, true) },
-			{ name: 'portable platform', needs: [], run: (context) => started(context, figure, false) },
-		],
+		name: figure === 'ms' ? 'start' : 'memory',
+		title, measures: [{ title, unit }], bases: ['linux platform'], rounds: 7, seconds: [3, 3],
+		contestants: [true, false].map((linux) => ({
+			name: linux ? 'linux platform' : 'portable platform', needs: [],
+			run: one((context) => started(context, figure, linux)),
+		})),
+		goals: [{ text: title.toLowerCase(), unit, most, figure: (m) => m('linux platform') }],
 	}
 }
 
 export const startUp: readonly Bench[] = [
-	startBench('start', 'From the command until the address is printed', 'ms', 'ms'),
-	startBench('memory', 'Resident memory of a server that has just started', 'MiB', 'rss'),
+	startBench('From the command until the address is printed', 'ms', 'ms', 250),
+	startBench('Resident memory of a server that has just started', 'MiB', 'rss', 60),
 ]

@@ -1,34 +1,74 @@
-// Results as a Markdown table for people and as plain SVG bars, with what they were measured on.
+// Results as Markdown for people: the goals first, then a table for each bench, with what it was
+// measured on.
 
 import { execFileSync } from 'node:child_process'
 import { cpus, release } from 'node:os'
-import { median, type Result } from './bench.ts'
+import {
+	figure, median, mediansOf, type Bench, type Goal, type Medians, type Result,
+} from './bench.ts'
+import { plotFile } from './plot.ts'
 
-export function markdown(results: readonly Result[], quick: boolean): string {
-	const [cpu] = cpus()
+export function markdown(benches: readonly Bench[], results: readonly Result[]): string {
+	const pairs = benches.flatMap((bench) => {
+		const result = results.find((one) => one.bench === bench.name)
+		return result === undefined ? [] : [{ bench, result }]
+	})
+	const where = [...new Set(results.map(originOf))]
 	return [
 		'# Measured', '',
-		`${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores of ${cpu?.model.trim()}, `
-			+ `Linux ${release()}, Node ${process.version}${quick ? ', short form' : ''}. `
-			+ 'Each contestant in turn, whole processes on loopback; median, least and most.', '',
-		...versions(), '',
-		...results.flatMap(table),
+		'Each contestant in turn, as whole processes; median, least and most.',
+		...where.map((line) => `${line}.`), '', ...versions(), '',
+		'| goal | | measured |', '|---|---|---|',
+		...pairs.flatMap(({ bench, result }) =>
+			(bench.goals ?? []).map((goal) => goalRow(goal, mediansOf(result)))), '',
+		...pairs.flatMap(({ bench, result }) => section(bench, result, where.length > 1)),
 	].join('\n')
 }
 
-function table({ bench, values, leftOut }: Result): string[] {
-	const base = values.get(bench.base)
-	const rows = [...values].map(([name, sorted]) => {
-		const ratio = base === undefined ? '' : `× ${figure(median(sorted) / median(base))}`
-		const spread = `${figure(sorted[0]!)}–${figure(sorted.at(-1)!)}`
-		return `| ${name} | ${figure(median(sorted))} | ${spread} | ${ratio} |`
+export function machine(): string {
+	return `${cpus().length} cores of ${cpus()[0]?.model.trim()}, Linux ${release()}, `
+		+ `Node ${process.version}`
+}
+
+function originOf({ date, machine, quick }: Result): string {
+	return `${date}, ${machine}${quick ? ', short form' : ''}`
+}
+
+function goalRow({ text, unit, figure: of, least, most }: Goal, medians: Medians): string {
+	const value = of(medians)
+	const wanted = least === undefined ? `≤ ${most} ${unit}` : `≥ ${least} ${unit}`
+	if (Number.isNaN(value)) return `| ${text} | ${wanted} | not measured |`
+	const reached = value >= (least ?? -Infinity) && value <= (most ?? Infinity)
+	return `| ${text} | ${wanted} | ${figure(value)}${reached ? '' : ', missed'} |`
+}
+
+function section(bench: Bench, result: Result, dated: boolean): string[] {
+	const { title, measures, bases, contestants } = bench
+	const medians = mediansOf(result)
+	const present = contestants.filter(({ name }) => result.values[name] !== undefined)
+	const rows = present.map(({ name }) => {
+		const figures = measures.flatMap((_, i) => {
+			const sorted = result.values[name]![i] ?? []
+			return [figure(median(sorted)), `${figure(sorted[0]!)}–${figure(sorted.at(-1)!)}`]
+		})
+		const ratios = bases.map((base) => ratioText(medians(name) / medians(base)))
+		return `| ${[name, ...figures, ...ratios].join(' | ')} |`
 	})
-	const missing = [...leftOut].map(([name, why]) => `Left out: ${name} (${why}).`)
+	const heads = ['', ...measures.flatMap(({ unit }) => [unit, 'least–most']),
+		...bases.map((base) => `to ${base}`)]
+	const missing = Object.entries(result.leftOut).map(([name, why]) => `Left out: ${name} (${why}).`)
 	return [
-		`## ${bench.title}`, '', `![${bench.title}](${bench.name}.svg)`, '',
-		`| | ${bench.unit} | least–most | to ${bench.base} |`, '|---|---|---|---|', ...rows, '',
-		...missing, ...(missing.length > 0 ? [''] : []),
+		`## ${title}`, '',
+		...(dated ? [`${originOf(result)}.`, ''] : []),
+		...measures.flatMap((measure, i) =>
+			[`![${title}: ${measure.title}](${plotFile(bench, i)})`, '']),
+		`| ${heads.join(' | ')} |`, `|${'---|'.repeat(heads.length)}`, ...rows, '',
+		...(missing.length > 0 ? [...missing, ''] : []),
 	]
+}
+
+function ratioText(ratio: number): string {
+	return Number.isFinite(ratio) ? `× ${figure(ratio)}` : ''
 }
 
 /** Of the peers that were met. */
@@ -45,35 +85,4 @@ function versions(): string[] {
 		}
 	})
 	return found.length === 0 ? [] : [`Peers: ${found.join(', ')}.`]
-}
-
-const ROW = 26
-const LEFT = 260
-const BAR = 420
-
-/** Readable on light and on dark ground. */
-export function svg({ bench, values }: Result): string {
-	const most = Math.max(...[...values.values()].map(median))
-	const rows = [...values].map(([name, sorted], i) => {
-		const value = median(sorted)
-		const y = 34 + i * ROW
-		const width = Math.max(1, (BAR * value) / most)
-		return `<text x="${LEFT - 8}" y="${y + 14}" text-anchor="end">${escape(name)}</text>`
-			+ `<rect x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="18" fill="#3b82c4"/>`
-			+ `<text x="${LEFT + width + 6}" y="${y + 14}">${figure(value)}</text>`
-	})
-	const height = 44 + values.size * ROW
-	return `<svg xmlns="http://www.w3.org/2000/svg" width="800" height="${height}" `
-		+ 'font-family="sans-serif" font-size="13" fill="#888">\n'
-		+ `<text x="8" y="18" font-weight="bold">${escape(bench.title)}, ${bench.unit}</text>\n`
-		+ `${rows.join('\n')}\n</svg>\n`
-}
-
-export function figure(value: number): string {
-	if (value >= 100) return value.toFixed(0)
-	return value >= 10 ? value.toFixed(1) : value.toPrecision(2)
-}
-
-function escape(text: string): string {
-	return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 }

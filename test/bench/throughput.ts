@@ -1,147 +1,151 @@
-// One connection over loopback, each side pinned to a core of its own: megabytes a second, and the
-// processor time of both sides for a gigabyte.
+// One connection that moves a gigabyte, each side pinned to a core of its own, over loopback and
+// through two namespaces: megabytes a second, and the processor time of both sides.
 
 import { execFileSync } from 'node:child_process'
-import { closeSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { makeFolder, start, type Started } from '../support/processes.ts'
-import { startReferenceServer } from '../support/reference.ts'
-import { timed, type Bench, type Context, type Contestant } from './bench.ts'
+import { makeFolder, type Owner, type Started } from '../support/processes.ts'
+import { startReferenceServer, type Whereabouts } from '../support/reference.ts'
+import type { Bench, Contestant, Measure } from './bench.ts'
+import {
+	loopback, move, namespaces, zeros, type MakeGround, type Mover, type Side,
+} from './ground.ts'
+import { quic, stunnel, tcp, wireguard } from './peers.ts'
 
 const PROGRAM = resolve('build/curvegate')
-const MEGABYTE = 1_000_000
-
-interface Moved {
-	megabytes: number
-	seconds: number
-	cpuSeconds: number
-}
+const SINK = ['sh', '-c', 'cat > /dev/null']
 
 type Platform = 'linux' | 'portable'
 
-function pinned(
-	context: Context, core: number, command: string, args: readonly string[], platform?: Platform,
-): Started {
-	const env = platform === undefined ? {} : { CURVEGATE_PLATFORM: platform }
-	return start(context, 'taskset', ['-c', String(core), command, ...args], { env })
-}
-
 /** A server of ours with one service; its address. */
 async function serve(
-	context: Context, service: string, platform: Platform,
+	owner: Owner, side: Side, service: string, platform: Platform,
 ): Promise<[Started, string]> {
-	const keys = join(makeFolder(context), 'keys')
+	const keys = join(makeFolder(owner), 'keys')
 	execFileSync(PROGRAM, ['keygen', keys])
-	const server = pinned(context, 0, PROGRAM,
-		['server', '--keys', keys, '--listen', '127.0.0.1:0', '--serve', `bench=${service}`], platform)
-	await server.untilPrinted(/^curvecp:\S+$/m)
-	return [server, /^curvecp:\S+$/m.exec(String(server.stdout()))![0]]
+	const server = side.start(PROGRAM, ['server', '--keys', keys, '--listen', `${side.address}:0`,
+		'--serve', `bench=${service}`], { env: { CURVEGATE_PLATFORM: platform } })
+	return [server, await server.untilPrinted(/^curvecp:\S+$/m)]
 }
 
-/** A file of zeros that takes no room. */
-function zeros(context: Context, megabytes: number): string {
-	const path = join(makeFolder(context), 'zeros')
-	const file = openSync(path, 'w')
-	ftruncateSync(file, megabytes * MEGABYTE)
-	closeSync(file)
-	return path
+function send(owner: Owner, side: Side, address: string, megabytes: number): Promise<void> {
+	return side.run('sh', ['-c', `exec ${PROGRAM} connect '${address}' < ${zeros(owner, megabytes)}`])
 }
 
-/** User and system time of a process and its waited-for children, so far. */
-function cpuSecondsOf(pid: number): number {
-	const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ')
-	return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100
-}
-
-async function upload(
-	context: Context, megabytes: number, platform: Platform, to?: string,
-): Promise<Moved> {
-	const [server, own] = to === undefined ? await serve(context, 'discard', platform)
-		: [undefined, to]
-	const file = zeros(context, megabytes)
-	const before = server === undefined ? 0 : cpuSecondsOf(server.pid)
-	const childrenBefore = childSeconds()
-	const seconds = await timed(async () => {
-		const line = `exec ${PROGRAM} connect '${own}' < ${file}`
-		const client = pinned(context, 1, 'sh', ['-c', line], platform)
-		const { code } = await client.ended
-		if (code !== 0) throw new Error(`connect ended with ${code}: ${client.stderr()}`)
-	})
-	const serverSeconds = server === undefined ? 0 : cpuSecondsOf(server.pid) - before
-	return { megabytes, seconds, cpuSeconds: serverSeconds + childSeconds() - childrenBefore }
-}
-
-/** Of all children that have ended and were waited for. */
-function childSeconds(): number {
-	const fields = readFileSync('/proc/self/stat', 'latin1').replace(/^.*\) /s, '').split(' ')
-	return (Number(fields[13]) + Number(fields[14])) / 100
-}
-
-async function toReference(context: Context, megabytes: number): Promise<Moved> {
-	const { publicKey, address, port, name, extension } = await startReferenceServer(
-		context, ['sh', '-c', 'cat > /dev/null'])
-	const to = `curvecp://${publicKey}@${address}:${port}/${name}?extension=${extension}`
-	return await upload(context, megabytes, 'linux', to)
-}
-
-async function fromReference(context: Context, megabytes: number, ours: boolean): Promise<Moved> {
-	const file = zeros(context, megabytes)
-	const push = ['curvecpmessage', '-C', 'sh', '-c', `cat ${file} >&7; exec 7>&-; cat <&6`]
-	let target: readonly string[]
-	if (ours) {
-		const [, address] = await serve(context, 'discard', 'linux')
-		const { hostname, port, username, pathname } = new URL(address)
-		target = [pathname.slice(1), username, hostname, port, '0'.repeat(32)]
-	} else {
-		const server = await startReferenceServer(context, ['sh', '-c', 'cat > /dev/null'])
-		target = [server.name, server.publicKey, server.address, String(server.port), server.extension]
+function ours(platform: Platform): Mover {
+	return async (owner, { server, client }, megabytes) => {
+		const [sink, address] = await serve(owner, server, 'discard', platform)
+		return await move(megabytes, [sink], () => send(owner, client, address, megabytes))
 	}
-	const seconds = await timed(async () => {
-		const client = pinned(context, 1, 'curvecpclient', ['-Q', ...target, ...push])
-		const { code } = await client.ended
-		if (code !== 0) throw new Error(`curvecpclient ended with ${code}: ${client.stderr()}`)
-	})
-	return { megabytes, seconds, cpuSeconds: Number.NaN }
+}
+
+/** Our client into NaCl's server. */
+const toReference: Mover = async (owner, { client }, megabytes) => {
+	const { process, publicKey, address, port, name, extension } = await startReferenceServer(
+		owner, SINK)
+	const to = `curvecp://${publicKey}@${address}:${port}/${name}?extension=${extension}`
+	return await move(megabytes, [process], () => send(owner, client, to, megabytes))
+}
+
+/** NaCl's client into our server. */
+const fromReference: Mover = async (owner, { server, client }, megabytes) => {
+	const [sink, url] = await serve(owner, server, 'discard', 'linux')
+	const { hostname, port, username, pathname } = new URL(url)
+	const to = {
+		name: pathname.slice(1), publicKey: username, address: hostname, port: Number(port),
+		extension: '0'.repeat(32),
+	}
+	return await pushReference(owner, client, to, sink, megabytes)
+}
+
+const reference: Mover = async (owner, { client }, megabytes) => {
+	const server = await startReferenceServer(owner, SINK)
+	return await pushReference(owner, client, server, server.process, megabytes)
+}
+
+function pushReference(
+	owner: Owner, side: Side, to: Whereabouts, sink: Started, megabytes: number,
+): ReturnType<Mover> {
+	const push = `cat ${zeros(owner, megabytes)} >&7; exec 7>&-; cat <&6`
+	const { name, publicKey, address, port, extension } = to
+	return move(megabytes, [sink], () => side.run('curvecpclient', ['-Q', name, publicKey, address,
+		String(port), extension, 'curvecpmessage', '-C', 'sh', '-c', push]))
 }
 
 const NACL = ['curvecpserver', 'curvecpclient', 'curvecpmessage']
-const rate = ({ megabytes, seconds }: Moved): number => megabytes / seconds
-const perGigabyte = ({ megabytes, cpuSeconds }: Moved): number => (cpuSeconds * 1000) / megabytes
+const TUNNEL = ['root', 'netns', 'ip', 'wireguard-go', 'wg', 'iperf3', '/dev/net/tun']
+const QUIC = ['gtlsserver', 'gtlsclient', 'openssl']
+const TLS = ['stunnel4', 'iperf3', 'openssl']
 
 function contestant(
-	name: string, needs: readonly string[], run: (context: Context) => Promise<Moved>,
-	figure: (moved: Moved) => number = rate,
+	name: string, needs: readonly string[], ground: MakeGround, mover: Mover, megabytes: number,
 ): Contestant {
-	return { name, needs: ['taskset', ...needs], run: async (context) => figure(await run(context)) }
+	return {
+		name, needs: ['taskset', ...needs],
+		run: async (context) => {
+			const amount = context.quick ? megabytes / 10 : megabytes
+			const moved = await mover(context, ground(context), amount)
+			return [moved.megabytes / moved.seconds, (moved.cpuSeconds * 1000) / moved.megabytes]
+		},
+	}
 }
 
-const size = (context: Context, megabytes: number): number =>
-	context.quick ? megabytes / 10 : megabytes
+const MEASURES: readonly Measure[] = [
+	{ title: 'speed', unit: 'MB/s' },
+	{ title: 'processor time of both sides, start included', unit: 's/GB' },
+]
+
+const OURS = 'Curvegate'
+const REFERENCE = 'NaCl\'s tools'
+const WIREGUARD = 'wireguard-go + iperf3 (two namespaces)'
+const NGTCP2 = 'ngtcp2 (QUIC, AES)'
 
 export const throughput: Bench = {
 	name: 'throughput',
-	title: 'One connection over loopback',
-	unit: 'MB/s',
-	base: 'reference to itself',
+	title: 'One connection over loopback, a core for each side',
+	measures: MEASURES,
+	bases: [REFERENCE],
 	rounds: 3,
+	seconds: [90, 10],
 	contestants: [
-		contestant('ours to ours', [], (c) => upload(c, size(c, 1000), 'linux')),
-		contestant('ours to ours, portable', [], (c) => upload(c, size(c, 100), 'portable')),
-		contestant('ours to the reference', NACL, (c) => toReference(c, size(c, 200))),
-		contestant('reference to ours', NACL, (c) => fromReference(c, size(c, 10), true)),
-		contestant('reference to itself', NACL, (c) => fromReference(c, size(c, 10), false)),
+		contestant(OURS, [], loopback, ours('linux'), 1000),
+		contestant('Curvegate, portable', [], loopback, ours('portable'), 100),
+		contestant('Curvegate into NaCl\'s server', NACL, loopback, toReference, 200),
+		contestant('NaCl\'s client into Curvegate', NACL, loopback, fromReference, 10),
+		contestant(REFERENCE, NACL, loopback, reference, 10),
+		contestant(WIREGUARD, TUNNEL, namespaces, wireguard, 400),
+		contestant(NGTCP2, QUIC, loopback, quic, 1000),
+		contestant('stunnel (TLS 1.3, AES)', TLS, loopback, stunnel, 1000),
+		contestant('plain TCP', ['iperf3'], loopback, tcp, 1000),
+	],
+	goals: [
+		{ text: 'one connection, times NaCl\'s tools', unit: '×', least: 300,
+			figure: (m) => m(OURS) / m(REFERENCE) },
+		{ text: 'one connection, times wireguard-go', unit: '×', least: 3,
+			figure: (m) => m(OURS) / m(WIREGUARD) },
+		{ text: 'one connection, times ngtcp2', unit: '×', least: 1,
+			figure: (m) => m(OURS) / m(NGTCP2) },
 	],
 }
 
-export const cpu: Bench = {
-	name: 'cpu',
-	title: 'Processor time of both sides, start included',
-	unit: 's/GB',
-	base: 'ours to ours, portable',
+const NETNS = ['root', 'netns', 'ip']
+
+export const processor: Bench = {
+	name: 'namespaces',
+	title: 'One connection through two namespaces, a core for each side',
+	measures: MEASURES,
+	bases: ['wireguard-go + iperf3'],
 	rounds: 3,
+	seconds: [30, 5],
 	contestants: [
-		contestant('ours to ours', [], (c) => upload(c, size(c, 1000), 'linux'), perGigabyte),
-		contestant('ours to ours, portable', [], (c) => upload(c, size(c, 100), 'portable'),
-			perGigabyte),
+		contestant(OURS, NETNS, namespaces, ours('linux'), 1000),
+		contestant('Curvegate, portable', NETNS, namespaces, ours('portable'), 100),
+		contestant('wireguard-go + iperf3', TUNNEL, namespaces, wireguard, 400),
+		contestant(NGTCP2, [...NETNS, ...QUIC], namespaces, quic, 1000),
+		contestant('stunnel (TLS 1.3, AES)', [...NETNS, ...TLS], namespaces, stunnel, 1000),
+		contestant('plain TCP', [...NETNS, 'iperf3'], namespaces, tcp, 1000),
+	],
+	goals: [
+		{ text: 'processor time for a gigabyte, of wireguard-go\'s', unit: '×', most: 1,
+			figure: (m) => m(OURS, 1) / m('wireguard-go + iperf3', 1) },
 	],
 }
