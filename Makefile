@@ -8,7 +8,7 @@ ARGS ?=
 OUT := build/out
 TSC := node_modules/.bin/tsc -p .
 
-.PHONY: help build check test run interop sim fuzz bench pack deb clean compile
+.PHONY: help build check test run interop sim fuzz bench pack deb flash clean compile
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ pack: build ## a tarball for npm install, in build/npm
 
 deb: build ## Debian packages for amd64, arm64 and armhf, in build/deb (ARGS='amd64': only that)
 	@node $(OUT)/scripts/deb.js $(ARGS)
+
+flash: compile ## writes an image to a card: BOARD=rpi-4 DEVICE=/dev/sdX (ARGS=--help: options, exit codes)
+	@node $(OUT)/scripts/flash.js $(if $(BOARD),--board '$(BOARD)') \
+		$(if $(DEVICE),--device '$(DEVICE)') $(ARGS)
 
 clean: ## removes what the other targets made (keys in .curvegate/ and node_modules stay)
 	rm -rf build

@@ -45,7 +45,7 @@ export function optionTitle({ name, value, many }: Option): string {
 }
 
 /** Two columns; the right one is wrapped, and starts on its own line beside a long left one. */
-function columns(rows: readonly (readonly [string, string])[]): string[] {
+export function columns(rows: readonly (readonly [string, string])[]): string[] {
 	const left = Math.min(24, Math.max(...rows.map(([title]) => title.length)))
 	return rows.flatMap(([title, text]) => {
 		const lines = wrap(text, COLUMNS - left - 4)
