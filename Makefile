@@ -8,7 +8,7 @@ ARGS ?=
 OUT := build/out
 TSC := node_modules/.bin/tsc -p .
 
-.PHONY: help build check test run interop sim fuzz bench pack deb flash clean compile
+.PHONY: help build check test run interop sim fuzz bench pack deb flash update-key update-file clean compile
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ deb: build ## Debian packages for amd64, arm64 and armhf, in build/deb (ARGS='am
 flash: compile ## writes an image to a card: BOARD=rpi-4 DEVICE=/dev/sdX (ARGS=--help: options, exit codes)
 	@node $(OUT)/scripts/flash.js $(if $(BOARD),--board '$(BOARD)') \
 		$(if $(DEVICE),--device '$(DEVICE)') $(ARGS)
+
+update-key: compile ## the key pair that signs updates, in .curvegate/; prints the public half
+	@node $(OUT)/scripts/update-key.js
+
+update-file: build ## the signed update of what `make image` built: BOARD=rpi-4 (ARGS=--app: small)
+	@node $(OUT)/scripts/update-file.js $(if $(BOARD),--board '$(BOARD)') $(ARGS)
 
 clean: ## removes what the other targets made (keys in .curvegate/ and node_modules stay)
 	rm -rf build

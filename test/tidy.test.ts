@@ -13,7 +13,8 @@ const ENTRIES = ['src/cli/main.ts']
 /** Whole and tested, and waiting for their users: the console, and the image's own start. */
 const AWAITED = [
 	'src/cli/progress.ts', 'src/service/config-save.ts',
-	'src/service/firmware/slot-store.ts', 'src/service/firmware/slots.ts', 'src/service/toml-edit.ts',
+	'src/service/firmware/manifest.ts', 'src/service/firmware/slot-store.ts',
+	'src/service/firmware/slots.ts', 'src/service/toml-edit.ts',
 ]
 
 function readFolder(folder: string): Source[] {
