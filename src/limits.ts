@@ -98,3 +98,7 @@ export const ICMP_RATE = { perSecond: 1000, burst: 200 }
 /** Verified sealed extensions that the kernel holds, and how long after their last use. */
 export const LEARNED_MAX = 262_144
 export const LEARNED_LIFE: Nanos = 600 * SECOND
+/** Without a key for so long a console logs off, unless its configuration says otherwise. */
+export const CONSOLE_IDLE: Nanos = 600 * SECOND
+/** Consoles over CurveCP at once. */
+export const CONSOLES_MAX = 8

@@ -86,7 +86,7 @@ function keyNote(world: World, dir: string): string {
 }
 
 function nameText({ service, clients }: NameConfig): string {
-	const what = service.kind === 'console' ? 'console' : serviceText(service)
+	const what = serviceText(service)
 	if (clients === undefined) return what
 	return `${what}, for ${clients.size} ${clients.size === 1 ? 'client' : 'clients'}`
 }
@@ -118,7 +118,7 @@ function jsonOf(file: string, config: Config, world: World): object {
 			extension: extensionOf(server, world.extension),
 			names: server.names.map(({ name, service, clients }) => ({
 				name,
-				service: service.kind === 'console' ? 'console' : serviceText(service),
+				service: serviceText(service),
 				clients: clients === undefined ? undefined : [...clients],
 			})),
 		})),

@@ -3,11 +3,11 @@
 import { EXIT_DONE, EXIT_TROUBLE, Usage } from '../platform/trouble.ts'
 import { parseAddress } from '../service/address.ts'
 import { defaultConfig, loadConfig } from '../service/config.ts'
-import { examine, type Finding } from '../service/doctor-checks.ts'
+import { examine } from '../service/doctor-checks.ts'
 import { lookAround } from '../service/doctor-facts.ts'
+import { doctorText } from '../service/doctor-text.ts'
 import type { Run } from './command.ts'
 import { printJson, printLine } from './output.ts'
-import { clean } from './quantity-text.ts'
 
 export const run: Run = async (args) => {
 	const file = args.text('config')
@@ -26,17 +26,4 @@ export const run: Run = async (args) => {
 	if (args.has('json')) printJson({ troubles, findings })
 	else printLine(doctorText(findings))
 	return troubles === 0 ? EXIT_DONE : EXIT_TROUBLE
-}
-
-export function doctorText(findings: readonly Finding[]): string {
-	const width = Math.max(...findings.map(({ check }) => check.length))
-	const count = findings.filter(({ state }) => state === 'trouble').length
-	return [
-		...findings.flatMap(({ check, state, message, cure }) => [
-			`${state.padEnd('trouble'.length)}  ${check.padEnd(width)}  ${clean(message)}`,
-			...cure === null ? [] : [`${' '.repeat(width + 11)}cure: ${clean(cure)}`],
-		]),
-		'',
-		count === 0 ? 'no trouble' : `${count} ${count === 1 ? 'trouble' : 'troubles'}`,
-	].join('\n')
 }

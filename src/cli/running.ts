@@ -1,24 +1,25 @@
 // What `server` and `run` have in common once there is a configuration: the start, the addresses
 // that are printed, the signals, the end.
 
-import { networkInterfaces } from 'node:os'
 import { relative } from 'node:path'
 import { shellQuote } from '../base/shell.ts'
-import { toHex } from '../base/hex.ts'
-import type { Clock } from '../platform/clock.ts'
+import { hostOf } from '../console/host.ts'
+import { consoleOver } from '../console/over-curvecp.ts'
+import { SerialConsole } from '../console/serial-console.ts'
 import { sayReady } from '../platform/notify.ts'
 import { openPlatform } from '../platform/platform.ts'
+import { systemTimers } from '../platform/timers.ts'
 import { causeOf, EXIT_DONE, Trouble, Usage } from '../platform/trouble.ts'
-import { addressOf, addressText } from '../platform/udp.ts'
-import { formatAddress, NO_EXTENSION } from '../service/address.ts'
 import type { Changes } from '../service/config-changes.ts'
 import type { Config } from '../service/config.ts'
 import { stderrLog, type Log } from '../service/log.ts'
 import { manage, type Management } from '../service/manage.ts'
-import { isBehindGateway } from '../service/own-routes.ts'
 import { gatewayTerms, sumOf } from '../service/plan.ts'
 import { Refused } from '../service/refused.ts'
-import { startRun, type Run } from '../service/run.ts'
+import { startRun, type Run, type RunOptions } from '../service/run.ts'
+import { runCommands } from '../service/run-commands.ts'
+import { servedNames, type Served } from '../service/served.ts'
+import type { StartConsole } from '../service/service.ts'
 import type { Arguments } from './arguments.ts'
 import { printJson, printLine } from './output.ts'
 
@@ -31,9 +32,15 @@ export async function runConfig(
 ): Promise<number> {
 	const platform = await openPlatform()
 	const log = stderrLog(config.log.level, config.log.format)
-	const run = await startRun({ config, platform, log })
+	let startConsole: StartConsole | undefined
+	const run = await startRun({
+		config, platform, log, console: (context) => startConsole?.(context),
+	})
 	handleSignals(run, log, again)
-	const management = await manageRun(kind, args, run, log, platform.clock, again)
+	const management = await manageRun(kind, args, run, { log, platform }, again)
+	const host = hostOf(run, management.commands, systemTimers, log)
+	startConsole = consoleOver(host)
+	run.parts.push(new SerialConsole(run.config.console, host))
 	const served = servedNames(run)
 	if (args.has('json')) printJson({ names: served })
 	else for (const { address } of served) printLine(address)
@@ -46,7 +53,7 @@ export async function runConfig(
 
 /** The control socket and the metrics, before they could be missed. */
 async function manageRun(
-	kind: Kind, args: Arguments, run: Run, log: Log, clock: Clock,
+	kind: Kind, args: Arguments, run: Run, { log, platform }: Pick<RunOptions, 'log' | 'platform'>,
 	again: (() => Promise<Config>) | undefined,
 ): Promise<Management> {
 	const { config } = run
@@ -58,54 +65,17 @@ async function manageRun(
 			get servers() {
 				return run.servers.map(({ server }) => server)
 			},
+			more: runCommands(run, platform),
 			...again === undefined ? {} : { reload: () => run.reload(again) },
 		}, {
 			control: args.text('control') ?? config.control,
 			name: kind === 'run' ? 'run' : `server-${run.servers[0]!.server.port}`,
 			metrics: config.metrics,
-		}, clock)
+		}, platform.clock)
 	} catch (error) {
 		run.stopNow()
 		throw error
 	}
-}
-
-interface Served {
-	readonly name: string
-	/** Of curvecp:// */
-	readonly address: string
-	readonly service: string
-	readonly listen: string
-	readonly publicKey: string
-}
-
-/** One for each name, in the order of the file. */
-function servedNames({ servers, gateway, config }: Run): Served[] {
-	const publicAddress = gateway?.status(false).address
-	return servers.flatMap(({ group, server }) => group.specs.flatMap((spec, i) => {
-		const { publicKey } = spec.keys
-		const isBehind = isBehindGateway(config, group.configs[i]!, publicAddress)
-		const where = isBehind ? publicAddress : undefined
-		const host = where ?? (server.address === 0 ? ownAddress() : server.address)
-		const extension = spec.extension === 'any' ? NO_EXTENSION : spec.extension.value
-		const port = isBehind ? group.listen.port : server.port
-		return spec.names.map(({ name, service }) => ({
-			name: new TextDecoder().decode(name),
-			address: formatAddress({
-				key: publicKey, hosts: [addressText(host)], port, name, extension,
-			}),
-			service: service.kind,
-			listen: `${addressText(server.address)}:${server.port}`,
-			publicKey: toHex(publicKey),
-		}))
-	}))
-}
-
-/** The address under which others may find this machine, when it listens on all of its own. */
-function ownAddress(): number {
-	const all = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
-	const outward = all.find(({ family, internal }) => family === 'IPv4' && !internal)
-	return addressOf(outward?.address ?? '127.0.0.1')!
 }
 
 /** For newcomers: the line that shows the page. */

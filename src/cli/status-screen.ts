@@ -4,9 +4,9 @@
 import type { Seen } from '../service/control-client.ts'
 import { merged, type ConnectionStatus, type Status } from '../service/status.ts'
 import { inColumns } from '../service/table-text.ts'
-import { amount, clean, decimal, gauge, span, sparkline } from './quantity-text.ts'
+import { amount, clean, decimal, gauge, span, sparkline } from '../service/quantity-text.ts'
 import type { Moment } from './status-rates.ts'
-import { counted, extensionText } from './status-text.ts'
+import { counted, extensionText } from '../service/status-text.ts'
 import type { Size } from './terminal.ts'
 
 const BOLD = '\u001b[1m'

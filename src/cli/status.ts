@@ -10,7 +10,7 @@ import type { Run } from './command.ts'
 import { inColour, printJson, printLine } from './output.ts'
 import { Rates } from './status-rates.ts'
 import { screenLines } from './status-screen.ts'
-import { statusText } from './status-text.ts'
+import { statusText } from '../service/status-text.ts'
 import { openScreen, type Screen } from './terminal.ts'
 import { readSeconds } from './values.ts'
 

@@ -1,7 +1,7 @@
-// The services that need no program: echo and discard.
+// The services that need no program: echo and discard; and one for what is not there.
 
 import type { Nanos } from '../base/time.ts'
-import type { Service } from './service.ts'
+import type { Service, ServiceContext } from './service.ts'
 import type { ByteStream } from './stream.ts'
 
 /** Sends back what comes, as fast as it is taken. */
@@ -44,6 +44,22 @@ export class DiscardService implements Service {
 		if (stream.incomingEnd === 'open' || this.#ended) return
 		this.#ended = true
 		stream.end(now)
+	}
+
+	over(): void {}
+}
+
+/** Ends its connection as a failure. */
+export class AbsentService implements Service {
+	readonly #stream: ByteStream
+
+	constructor({ stream }: Pick<ServiceContext, 'stream'>) {
+		this.#stream = stream
+	}
+
+	advance(now: Nanos): void {
+		this.#stream.fail(now)
+		this.#stream.discardIncoming(now)
 	}
 
 	over(): void {}

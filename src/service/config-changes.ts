@@ -33,7 +33,7 @@ const LIVENESS = ['keepalive', 'deadPeer', 'idle'] as const
 
 export function changesOf(before: Config, after: Config): Changes {
 	const differ = (a: unknown, b: unknown): boolean => !isDeepStrictEqual(a, b)
-	const fixed = (key: 'user' | 'control' | 'metrics' | 'console'): string[] =>
+	const fixed = (key: 'user' | 'control' | 'metrics'): string[] =>
 		differ(before[key], after[key]) ? [key] : []
 	return {
 		applied: [
@@ -41,11 +41,12 @@ export function changesOf(before: Config, after: Config): Changes {
 			...before.extensionSource === after.extensionSource ? [] : ['extension.source'],
 			...gatewayKeys(before, after, FREE_GATEWAY),
 			...limitKeys(before.limits, after.limits, FREE_LIMITS),
+			...differ(before.console, after.console) ? ['console'] : [],
 			...before.log.level === after.log.level ? [] : ['log.level'],
 			...before.log.format === after.log.format ? [] : ['log.format'],
 		],
 		needRestart: [
-			...fixed('user'), ...fixed('control'), ...fixed('console'), ...fixed('metrics'),
+			...fixed('user'), ...fixed('control'), ...fixed('metrics'),
 			...(before.gateway === undefined) === (after.gateway === undefined) ? [] : ['gateway'],
 			...gatewayKeys(before, after, FIXED_GATEWAY),
 			...limitKeys(before.limits, after.limits, FIXED_LIMITS),
@@ -55,10 +56,10 @@ export function changesOf(before: Config, after: Config): Changes {
 
 /** What may go on with the other file's freedom, and keeps what only a start can change. */
 export function withoutRestart(before: Config, after: Config): Config {
-	const { user, control, console, metrics, board } = before
+	const { user, control, metrics, board } = before
 	const { connections, memory, socketBuffer, routes } = before.limits
 	return {
-		...after, user, control, console, metrics, board,
+		...after, user, control, metrics, board,
 		limits: { ...after.limits, connections, memory, socketBuffer, routes },
 		gateway: gatewayWithoutRestart(before.gateway, after.gateway),
 	}

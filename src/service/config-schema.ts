@@ -12,6 +12,7 @@ import { addressOf } from '../platform/udp.ts'
 import { parsePrefix6 } from '../wire/ip.ts'
 import { EXTENSION_BYTES } from '../wire/packets.ts'
 import { nameFault } from './address-parts.ts'
+import { readHash } from './password.ts'
 import { isFault, readService, type ServiceSpec } from './spec.ts'
 import { choice, found, list, Tables, text, whole } from './toml-schema.ts'
 import {
@@ -19,9 +20,6 @@ import {
 	source,
 } from './toml-values.ts'
 import { Wrong } from './wrong.ts'
-
-/** The management console, which no spec of an ordinary service knows. */
-export type ServiceChoice = ServiceSpec | { readonly kind: 'console' }
 
 export const DATAPATHS = ['auto', 'nftables', 'packet', 'raw', 'relay'] as const
 export const CONSOLE_DRIVERS = ['tty', 'serialport'] as const
@@ -83,7 +81,7 @@ const service = v.pipe(
 	v.custom<string | string[]>((value) => typeof value === 'string'
 		|| (Array.isArray(value) && value.every((word) => typeof word === 'string')),
 	({ input }) => `expected ${SERVICE}; found ${found(input)}`),
-	v.rawTransform<string | string[], ServiceChoice>(({ dataset, addIssue, NEVER }) => {
+	v.rawTransform<string | string[], ServiceSpec>(({ dataset, addIssue, NEVER }) => {
 		const given = dataset.value
 		if (given === 'console') return { kind: 'console' }
 		const spec = readService(given)
@@ -129,6 +127,12 @@ const clientsPrefix = text('an IPv6 prefix of 96 bits', (given): Bytes | Wrong =
 })
 
 const ports = list(whole(1, 65_535), 'a list of UDP ports, as [4000]')
+
+const PASSWORD = 'what curvegate console --hash-password prints, as "scrypt:14:8:1:…"'
+
+const passwordHash = text(PASSWORD, (given): string | Wrong =>
+	// Not shown: somebody may have written the password itself.
+	readHash(given) !== undefined ? given : new Wrong(`expected ${PASSWORD}`))
 
 const tables = new Tables()
 
@@ -208,6 +212,8 @@ export const configSchema = tables.table('the file', {
 		device: optional(path),
 		baud: optional(whole(50, 4_000_000)),
 		driver: optional(choice(CONSOLE_DRIVERS)),
+		password: optional(passwordHash),
+		idle: optional(durationOrNever),
 	})),
 	limits: optional(v.partial(tables.table('[limits]', limitEntries))),
 	log: optional(tables.table('[log]', {

@@ -50,7 +50,7 @@ export function lookAtWorld(config: Config): World {
 	}
 	for (const server of config.servers) {
 		for (const name of server.names) {
-			attempt(() => lookAtService(name))
+			attempt(() => checkService(name.service))
 			notes.push(...notesOf(name))
 		}
 	}
@@ -62,10 +62,6 @@ export function lookAtWorld(config: Config): World {
 	const extension = lookAtExtension(config, notes)
 	const ownRoutes = ownRoutesOf(config, extension, notes)
 	return { trouble, notes, publicKeys, extension: toHex(extension), ownRoutes }
-}
-
-function lookAtService({ service }: NameConfig): void {
-	if (service.kind !== 'console') checkService(service)
 }
 
 function notesOf({ name, service, clients }: NameConfig): string[] {

@@ -7,16 +7,18 @@ import type { Nanos } from '../base/time.ts'
 import type { LivenessLimits } from '../endpoint/liveness.ts'
 import type { FenceEntry } from '../gateway/fence.ts'
 import type { Target } from '../gateway/target.ts'
+import { CONSOLE_IDLE } from '../limits.ts'
 import {
 	boardFolders, chooseBoard, DEFAULT_BOARD, thisMachine, UnknownBoard, type Board, type Machine,
 } from './board.ts'
 import { crossCheck } from './config-check.ts'
 import {
-	configSchema, type RawConfig, type RawGateway, type RawServer, type ServiceChoice,
+	configSchema, type RawConfig, type RawGateway, type RawServer,
 } from './config-schema.ts'
 import type { Level } from './log.ts'
 import type { Limits } from './plan.ts'
 import { refuse } from './refused.ts'
+import type { ServiceSpec } from './spec.ts'
 import { readTomlFile, type TomlFile } from './toml-file.ts'
 import { judge, type Complaint } from './toml-schema.ts'
 import type { Listen } from './toml-values.ts'
@@ -49,7 +51,7 @@ export interface ServerConfig {
 
 export interface NameConfig {
 	readonly name: string
-	readonly service: ServiceChoice
+	readonly service: ServiceSpec
 	/** Long-term public keys in hex; undefined: anybody; empty: nobody. */
 	readonly clients: ReadonlySet<string> | undefined
 	readonly liveness: LivenessLimits
@@ -87,6 +89,10 @@ export interface ConsoleConfig {
 	readonly device: string
 	readonly baud: number
 	readonly driver: 'tty' | 'serialport'
+	/** As hashPassword makes it; undefined: whoever holds the cable is the operator. */
+	readonly password: string | undefined
+	/** Without a key for so long: logged off. */
+	readonly idle: Nanos
 }
 
 export interface ConfigOptions {
@@ -201,7 +207,7 @@ function serverOf(raw: RawServer, defaults: ServerDefaults): ServerConfig {
 	}
 }
 
-function serviceOf(spec: ServiceChoice, locate: (path: string) => string): ServiceChoice {
+function serviceOf(spec: ServiceSpec, locate: (path: string) => string): ServiceSpec {
 	return spec.kind === 'unix' ? { kind: 'unix', path: locate(spec.path) } : spec
 }
 
@@ -230,11 +236,13 @@ function gatewayOf(
 /** Only where the file has [console]: a getty may hold the board's device. */
 function consoleOf(raw: RawConfig, { profile }: Board): ConsoleConfig | undefined {
 	if (raw.console === undefined) return undefined
-	const { device, baud, driver } = raw.console
+	const { device, baud, driver, password, idle } = raw.console
 	return {
 		device: device ?? profile.console?.device ?? '',
 		baud: baud ?? profile.console?.baud ?? 115_200,
 		driver: driver ?? profile.console?.driver ?? 'serialport',
+		password,
+		idle: idle ?? CONSOLE_IDLE,
 	}
 }
 

@@ -1,5 +1,5 @@
-// What a running process can be asked and told by its owner: over the control socket, and later on
-// the serial console. A new command is an entry here.
+// What a running process can be asked and told by its owner: over the control socket, the serial
+// console, the service console. What needs a configuration is in run-commands.ts.
 
 import { nearest } from '../base/nearest.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -13,7 +13,7 @@ export type Command = (request: Request) => object | Promise<object>
 export type Commands = ReadonlyMap<string, Command>
 
 /** What the caller got wrong. */
-class Refusal extends Error {}
+export class Refusal extends Error {}
 
 /** Rows of one page. */
 const PAGE = 256
@@ -30,6 +30,7 @@ export function commandsOf(managed: Managed, clock: Clock): Commands {
 			return await managed.reload()
 		}],
 		['help', () => ({ commands: [...commands.keys()] })],
+		...managed.more ?? [],
 	])
 	return commands
 }

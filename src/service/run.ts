@@ -20,6 +20,7 @@ import { isBehindGateway, ownRoutes } from './own-routes.ts'
 import { isShortage, planOf, serverLimits, shortageText } from './plan.ts'
 import { makeShared, openServerUdp, Server, type Shared } from './server.ts'
 import { ServerSpecs, type Group } from './server-specs.ts'
+import type { StartConsole } from './service.ts'
 
 /** What else runs beside servers and gateway (console, metrics, control socket). */
 export interface Part {
@@ -35,10 +36,13 @@ export interface RunOptions {
 	readonly config: Config
 	readonly platform: Platform
 	readonly log: Log
+	/** Serves the console's names. */
+	readonly console?: StartConsole | undefined
 }
 
 /** Throws Trouble and Usage, and then nothing of it runs. */
-export async function startRun({ config, platform, log }: RunOptions): Promise<Run> {
+export async function startRun(options: RunOptions): Promise<Run> {
+	const { config, platform, log } = options
 	const user = config.user === undefined ? undefined : findUser(config.user)
 	const limits = limitsOf(config)
 	const specs = new ServerSpecs(platform, log)
@@ -55,7 +59,7 @@ export async function startRun({ config, platform, log }: RunOptions): Promise<R
 		throw error
 	}
 	if (note !== undefined) log.say('warn', 'note', { note })
-	return new Run({ config, platform, log }, specs, groups, opened)
+	return new Run(options, specs, groups, opened)
 }
 
 /** For a start: the limits of [limits] made into sizes. */
@@ -171,6 +175,11 @@ export class Run {
 	/** What is in force: the values that only a new start changes are those of the start. */
 	get config(): Config {
 		return this.#config
+	}
+
+	/** This machine's. */
+	get ownExtension(): ExtensionSource {
+		return this.#specs.source(this.#config.extensionSource)
 	}
 
 	/** Those that listen, with what each was made from. */

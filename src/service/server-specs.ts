@@ -93,13 +93,7 @@ export class ServerSpecs {
 	}
 
 	#names({ names }: ServerConfig): NameSpec[] {
-		return names.flatMap(({ name, service, clients, liveness }): NameSpec[] => {
-			if (service.kind === 'console') {
-				this.#log.say('warn', 'no-console', { name, cause: 'the console is not served here' })
-				return []
-			}
-			return [{ name: encode(name), service, clients, liveness }]
-		})
+		return names.map(({ name, ...spec }) => ({ name: encode(name), ...spec }))
 	}
 }
 

@@ -26,6 +26,7 @@ import { ServiceName, type NameSpec, type Pools } from './name.ts'
 import { Programs } from './programs.ts'
 import { Serving } from './serving.ts'
 import { portStatus } from './server-status.ts'
+import type { StartConsole } from './service.ts'
 import { checkService } from './start.ts'
 import type { Listen } from './toml-values.ts'
 import type { PortStatus } from './status.ts'
@@ -61,6 +62,8 @@ export interface ServerOptions {
 	readonly servers: readonly ServerSpec[]
 	readonly limits: ServerLimits
 	readonly shared: Shared
+	/** Serves the console's names. */
+	readonly console?: StartConsole | undefined
 }
 
 /** A wake that is nearer than this is awaited without a timer, while there is traffic. */
@@ -156,7 +159,7 @@ export class Server {
 				uptimeNanos: clock() - this.#startedAt, connections: this.#serving.open,
 				opened: this.endpoint.counts.opened,
 			}),
-			poke: () => this.#loop.poke(),
+			poke: () => this.#loop.poke(), console: options.console,
 		})
 		let resolve = (): void => {}
 		this.stopped = new Promise((done) => {

@@ -35,7 +35,12 @@ export interface ServiceContext {
 	touch(now: Nanos): void
 	/** What the welcome page tells about the server. */
 	facts(): Facts
+	/** The console, for its name's clients; absent: this process has none. */
+	readonly console?: StartConsole | undefined
 }
+
+/** From above: this layer does not know what a console is. */
+export type StartConsole = (context: ServiceContext) => Service | undefined
 
 export interface Facts {
 	readonly uptimeNanos: Nanos

@@ -10,7 +10,7 @@ import { addressText } from '../platform/udp.ts'
 import type { Log } from './log.ts'
 import { ServiceName } from './name.ts'
 import type { Programs } from './programs.ts'
-import type { Facts, Peer, Service } from './service.ts'
+import type { Facts, Peer, Service, StartConsole } from './service.ts'
 import { startService } from './start.ts'
 import type { ByteStream } from './stream.ts'
 
@@ -28,6 +28,7 @@ export interface ServingOptions {
 	readonly log: Log
 	readonly programs: Programs
 	facts(): Facts
+	readonly console: StartConsole | undefined
 	/** The endpoint was touched outside of the loop's turn. */
 	poke(): void
 }
@@ -108,13 +109,14 @@ export class Serving {
 		if (!(name instanceof ServiceName)) return undefined
 		const stream = name.streamOf(layer)
 		const peer = peerOf(connection)
-		const { clock, log, programs, facts } = this.#o
+		const { clock, log, programs, facts, console } = this.#o
 		log.limited('info', 'opened', now, {
 			name: peer.serverName, client: peer.key, from: `${peer.ip}:${peer.port}`,
 		})
 		this.#advancing = connection
 		const service = startService(name.service, {
-			stream, peer, clock, log, programs, facts, touch: (at) => this.#touch(connection, at),
+			stream, peer, clock, log, programs, facts, console,
+			touch: (at) => this.#touch(connection, at),
 		})
 		const running: Running = { connection, stream, service, over: false }
 		this.#running[connection.row] = running

@@ -8,6 +8,8 @@ export type ServiceSpec =
 	| { readonly kind: 'unix', readonly path: string }
 	| ProgramSpec
 	| { readonly kind: 'echo' | 'discard' | 'welcome' }
+	/** The management console; only a configuration may have it, with clients. */
+	| { readonly kind: 'console' }
 
 export interface ProgramSpec {
 	readonly kind: 'exec' | 'handler'
@@ -40,7 +42,8 @@ export function serviceText(spec: ServiceSpec): string {
 		case 'handler': return `${spec.kind}:${spec.words.join(' ')}`
 		case 'echo':
 		case 'discard':
-		case 'welcome': return spec.kind
+		case 'welcome':
+		case 'console': return spec.kind
 	}
 }
 
@@ -63,6 +66,8 @@ function readText(text: string): ServiceSpec | Fault {
 		case 'welcome':
 			if (rest === undefined) return { kind }
 			return { at: at - 1, message: `'${kind}' stands alone, found '${text.slice(colon)}'` }
+		case 'console': return { at: 1, message: 'the console manages this machine: it stands in a '
+			+ 'configuration, with the clients that may' }
 		default: return { at: 1, message: `expected ${FORMS.join(', ')}; found '${text}'` }
 	}
 }

@@ -1,6 +1,6 @@
 // From a name's service to the one that runs for a connection.
 
-import { DiscardService, EchoService } from './builtin.ts'
+import { AbsentService, DiscardService, EchoService } from './builtin.ts'
 import { ProgramService } from './exec.ts'
 import { checkProgram } from './programs.ts'
 import type { Service, ServiceContext } from './service.ts'
@@ -17,6 +17,7 @@ export function startService(spec: ServiceSpec, context: ServiceContext): Servic
 		case 'echo': return new EchoService(context.stream)
 		case 'discard': return new DiscardService(context.stream)
 		case 'welcome': return new WelcomeService(context)
+		case 'console': return context.console?.(context) ?? new AbsentService(context)
 	}
 }
 

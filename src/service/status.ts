@@ -5,6 +5,7 @@ import { VERSION } from '../base/version.ts'
 import { SECOND, type Nanos } from '../base/time.ts'
 import { addressText } from '../platform/udp.ts'
 import { DROPS, makeDropCounts, type Drop } from '../wire/drop.ts'
+import type { Commands } from './control-commands.ts'
 import type { Gateway } from './gateway.ts'
 import type { Log } from './log.ts'
 import type { Server } from './server.ts'
@@ -123,6 +124,8 @@ export interface Managed {
 	readonly fixedBytes: number
 	/** Reads the configuration again; yields what has changed. */
 	reload?(): Promise<object>
+	/** What this process can do beside. */
+	readonly more?: Commands
 }
 
 /** Connections of one answer: more are asked for page by page. */

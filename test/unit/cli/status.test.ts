@@ -7,8 +7,10 @@ import { join, resolve } from 'node:path'
 import test from 'ava'
 import { Rates } from '../../../src/cli/status-rates.ts'
 import { screenLines } from '../../../src/cli/status-screen.ts'
-import { statusText } from '../../../src/cli/status-text.ts'
-import { amount, clean, decimal, gauge, span, sparkline } from '../../../src/cli/quantity-text.ts'
+import { statusText } from '../../../src/service/status-text.ts'
+import {
+	amount, clean, decimal, gauge, span, sparkline,
+} from '../../../src/service/quantity-text.ts'
 import type { Seen } from '../../../src/service/control-client.ts'
 import { runCurvegate } from '../../support/curvegate.ts'
 import { needs } from '../../support/needs.ts'

@@ -79,6 +79,8 @@ format = "text"
 listen = "127.0.0.1:9469"
 `
 
+const CONSOLE_DEFAULTS = { password: undefined, idle: 600 * SECOND }
+
 test('the example of the product page is read, every value of it', async (t) => {
 	const config = await read(EXAMPLE)
 	const { board, servers, gateway, limits } = config
@@ -98,7 +100,9 @@ test('the example of the product page is read, every value of it', async (t) => 
 	const address = addressOf('10.77.0.2')!
 	t.deepEqual(gateway!.route[0]!.target, { kind: 'ipv4', address, port: 0 })
 	t.is(gateway!.encoded!.sealKeys, '/var/lib/curvegate/seal')
-	t.deepEqual(config.console, { device: '/dev/ttyAMA0', baud: 115_200, driver: 'serialport' })
+	t.deepEqual(config.console, {
+		device: '/dev/ttyAMA0', baud: 115_200, driver: 'serialport', ...CONSOLE_DEFAULTS,
+	})
 	t.deepEqual([limits.connections, limits.memory], [1024, 48 * 2 ** 20])
 	t.deepEqual([limits.connect, limits.keepalive, limits.deadPeer, limits.idle, limits.drain],
 		[60 * SECOND, 20 * SECOND, 90 * SECOND, NEVER, 10 * SECOND])
@@ -132,7 +136,9 @@ test('what the file leaves out comes from the board', async (t) => {
 	t.is(zero.servers[0]!.listen.address, 0)
 	t.is(zero.limits.connections, 512)
 	const console = await read(`${SMALL}[console]\n`, { board: 'rpi-zero-2w' })
-	t.deepEqual(console.console, { device: '/dev/ttyS1', baud: 115_200, driver: 'tty' })
+	t.deepEqual(console.console, {
+		device: '/dev/ttyS1', baud: 115_200, driver: 'tty', ...CONSOLE_DEFAULTS,
+	})
 })
 
 test('relative paths count from the folder of the file', async (t) => {

@@ -1,10 +1,10 @@
 // The status for people, once: everything, in plain lines.
 
-import type { Seen } from '../service/control-client.ts'
+import type { Seen } from './control-client.ts'
 import type {
 	ConnectionStatus, GatewaySummary, NameStatus, ServerStatus, Status,
-} from '../service/status.ts'
-import { inColumns } from '../service/table-text.ts'
+} from './status.ts'
+import { inColumns } from './table-text.ts'
 import { amount, clean, decimal, span } from './quantity-text.ts'
 
 export function statusText(seen: readonly Seen[]): string {
@@ -69,7 +69,9 @@ function gatewayText(gateway: GatewaySummary): string[] {
 	]
 }
 
-function connectionsText(connections: readonly ConnectionStatus[], leftOut: number): string[] {
+export function connectionsText(
+	connections: readonly ConnectionStatus[], leftOut: number,
+): string[] {
 	if (connections.length === 0) return []
 	const rows = connections.map((one) => [
 		clean(one.name), one.peer, span(one.ageSeconds), amount(one.receivedBytes),

@@ -1,0 +1,41 @@
+// What every console of a process shares: the commands, and what it says of itself.
+
+import { VERSION } from '../base/version.ts'
+import { SECOND } from '../base/time.ts'
+import type { Timers } from '../platform/timers.ts'
+import type { Commands } from '../service/control-commands.ts'
+import type { Log } from '../service/log.ts'
+import { span } from '../service/quantity-text.ts'
+import type { Run } from '../service/run.ts'
+import { servedNames } from '../service/served.ts'
+import type { Facts } from './commands.ts'
+
+export interface Host {
+	readonly commands: Commands
+	readonly timers: Timers
+	readonly log: Log
+	/** Lines for whoever comes. */
+	greeting(): readonly string[]
+	/** For completion. */
+	facts(): Promise<Facts>
+}
+
+export function hostOf(run: Run, commands: Commands, timers: Timers, log: Log): Host {
+	const startedAt = timers.now()
+	return {
+		commands, timers, log,
+		greeting: () => {
+			const up = span((timers.now() - startedAt) / SECOND)
+			const [first, ...others] = servedNames(run)
+			const more = others.length === 0 ? '' : `  and ${others.length} more: address`
+			return [
+				`curvegate ${VERSION} on board ${run.config.board.name}, up ${up}`,
+				...first === undefined ? [] : [`${first.address}${more}`],
+			]
+		},
+		facts: async () => ({
+			names: servedNames(run).map(({ name }) => name),
+			configKeys: await import('./config-keys.ts').then(({ CONFIG_KEYS }) => CONFIG_KEYS),
+		}),
+	}
+}

@@ -1,0 +1,383 @@
+// One conversation: login, prompt, commands, machine lines, log-off. Bytes come in, text goes out
+// through an outlet that may be slow; it knows neither device nor connection. spec: firmware.md 7
+
+import { NEVER, SECOND, type Nanos } from '../base/time.ts'
+import type { Timers } from '../platform/timers.ts'
+import type { Commands } from '../service/control-commands.ts'
+import type { Log } from '../service/log.ts'
+import { COMMANDS, readTyped, SESSION_COMMANDS, type Facts, type Typed } from './commands.ts'
+import { candidates, commonStart } from './completion.ts'
+import type { Gate } from './gate.ts'
+import { helpLines } from './help.ts'
+import { KeyReader, type Key } from './keys.ts'
+import { LINE_MAX, LineEditor, MACHINE_LINE_MAX, type Line } from './line-editor.ts'
+import { answerMachine, tooLong } from './machine.ts'
+import { Output, type Outlet } from './output.ts'
+import { linesOf } from './run-typed.ts'
+
+/** Whom a session speaks with, and what it can do for them. */
+export interface SessionOptions {
+	readonly outlet: Outlet
+	readonly commands: Commands
+	/** undefined: whoever comes is in already. */
+	readonly gate: Gate | undefined
+	readonly timers: Timers
+	readonly log: Log
+	/** For the log: a device, or a client's key. */
+	readonly where: string
+	/** Without a key for so long: logged off. */
+	readonly idle: Nanos
+	/** A terminal is at the other end: it gets echo, prompt and pages. */
+	readonly terminal: boolean
+	greeting(): readonly string[]
+	facts(): Promise<Facts>
+	/** The session has logged off by itself, or was asked to. */
+	ended(): void
+	/** It may receive again, after it was full. */
+	free?(): void
+}
+
+const PROMPT = 'curvegate> '
+const PASSWORD = 'password: '
+/** After so long others may have written on the terminal: the line is drawn anew. */
+const STALE: Nanos = SECOND
+/** Keys that wait for a command to end. */
+const AHEAD_MAX = 2 * MACHINE_LINE_MAX
+
+/** asleep: nobody is there; login: the password is wanted; ready: a command; busy: it runs. */
+type State = 'asleep' | 'login' | 'ready' | 'busy' | 'paging'
+
+export class Session {
+	readonly #o: SessionOptions
+	readonly #keys = new KeyReader()
+	readonly #editor = new LineEditor()
+	readonly #output: Output
+	#state: State = 'asleep'
+	#isIn = false
+	/** Lines of JSON alone, until somebody leaves that. */
+	#json = false
+	#terminal: boolean
+	/** The prompt stands on the terminal's last line. */
+	#prompted = false
+	#ahead: Key[] = []
+	/** Counts commands: one that was given up comes too late. */
+	#turn = 0
+	/** Nothing more will come: the session ends when all is answered. */
+	#inputOver = false
+	#lastKeyAt: Nanos = 0
+	#forgetIdle = (): void => undefined
+
+	constructor(options: SessionOptions) {
+		this.#o = options
+		this.#terminal = options.terminal
+		this.#output = new Output(options.outlet)
+		this.#editor.silent = !options.terminal
+		if (!options.terminal) this.#enter()
+	}
+
+	/** Says who is here, to whoever listens. */
+	greet(): void {
+		if (this.#state !== 'asleep') return
+		const { gate } = this.#o
+		this.#output.line('')
+		this.#output.lines(this.#o.greeting(), false)
+		if (gate?.needsPassword === true && !this.#isIn) this.#await('login')
+		else this.#enter()
+		this.#prompt()
+		this.#watchIdle()
+	}
+
+	receive(bytes: Uint8Array): void {
+		const keys = this.#keys.read(bytes)
+		const now = this.#o.timers.now()
+		const isStale = now - this.#lastKeyAt > STALE
+		this.#lastKeyAt = now
+		this.#watchIdle()
+		this.#take(keys)
+		const isTyping = this.#prompted && this.#editor.text !== ''
+		if (isStale && isTyping && this.#isEditing) this.#output.echo(this.#editor.draw())
+	}
+
+	/** More keys wait than it will keep: receive nothing now. */
+	get isFull(): boolean {
+		return this.#state === 'busy' && this.#ahead.length > 0
+	}
+
+	/** Nothing more comes; what came is still answered. */
+	inputEnded(): void {
+		this.#ahead.push('enter')
+		this.#inputOver = true
+		this.#take([])
+	}
+
+	/** The outlet has room again. */
+	drained(): void {
+		this.#output.drain()
+	}
+
+	/** Nobody is at the other end any more. */
+	close(): void {
+		this.#forgetIdle()
+		this.#turn++
+		this.#output.close()
+		this.#isIn = false
+		this.#await('asleep')
+	}
+
+	get #isEditing(): boolean {
+		return this.#state === 'ready' || this.#state === 'login'
+	}
+
+	#take(keys: readonly Key[]): void {
+		this.#ahead.push(...keys.slice(0, AHEAD_MAX - this.#ahead.length))
+		while (this.#ahead.length > 0) {
+			const key = this.#ahead[0]!
+			if (this.#state === 'busy') {
+				if (!this.#ahead.includes('interrupt') || this.#json) return
+				this.#ahead = []
+				return this.#giveUp()
+			}
+			this.#ahead.shift()
+			this.#key(key)
+		}
+		if (this.#inputOver && this.#state !== 'busy') void this.#endWhenSaid()
+	}
+
+	/** With the keys that waited. */
+	#continue(): void {
+		this.#take([])
+		this.#o.free?.()
+	}
+
+	async #endWhenSaid(): Promise<void> {
+		await this.#output.empty()
+		if (this.#state === 'asleep') return
+		this.#await('asleep')
+		this.#o.ended()
+	}
+
+	#key(key: Key): void {
+		const editor = this.#editor
+		const forMachine = editor.isMachine || (key === '{' && editor.text === '')
+		if (key === 'break') this.#break()
+		else if (key === 'enter' && (forMachine || this.#json)) this.#machineLine(editor.take())
+		else if (forMachine || this.#json) editor.press(key)
+		else if (this.#state === 'asleep') {
+			if (key === 'enter') this.greet()
+		} else if (this.#state === 'paging') this.#page(key)
+		else this.#edit(key)
+	}
+
+	#edit(key: Key): void {
+		const editor = this.#editor
+		if (this.#terminal && !this.#prompted) this.#prompt()
+		if (key === 'enter') {
+			if (this.#terminal) this.#output.line('')
+			this.#prompted = false
+			return void this.#line(editor.take())
+		}
+		if (key === 'interrupt') return this.#freshPrompt('^C')
+		if (key === 'end-of-input' && editor.text === '') return this.#logOff('bye')
+		const isNewWord = editor.before === '' || editor.before.endsWith(' ')
+		if (this.#state === 'ready' && this.#terminal) {
+			if (key === 'tab') return void this.#complete()
+			if (key === '?' && isNewWord) return this.#question()
+		}
+		this.#output.echo(editor.press(key))
+	}
+
+	async #line(line: Line): Promise<void> {
+		if (line.damage !== 'none') {
+			this.#output.line(line.damage === 'noise' ? 'noise on the line; type it again'
+				: `longer than ${this.#terminal ? LINE_MAX : MACHINE_LINE_MAX} characters: not done`)
+			return this.#prompt()
+		}
+		if (this.#state === 'login') return await this.#password(line.text)
+		if (line.text.trim() === '') return this.#prompt()
+		await this.#busily(async () => await this.#command(readTyped(line.text)))
+	}
+
+	/** While work goes on, keys wait. */
+	async #busily(work: () => Promise<boolean>): Promise<void> {
+		const turn = ++this.#turn
+		this.#state = 'busy'
+		const isPaging = await work()
+		await this.#output.empty()
+		if (turn !== this.#turn) return
+		if (this.#state === 'busy') this.#state = isPaging ? 'paging' : 'ready'
+		if (!isPaging) this.#prompt()
+		this.#continue()
+	}
+
+	#giveUp(): void {
+		this.#turn++
+		this.#state = 'ready'
+		this.#output.close()
+		this.#freshPrompt('^C: its answer is not waited for')
+	}
+
+	async #password(text: string): Promise<void> {
+		const { gate, log, where, timers } = this.#o
+		if (text === '' || gate === undefined) return this.#prompt()
+		const turn = ++this.#turn
+		this.#state = 'busy'
+		const verdict = await gate.test(text)
+		if (turn !== this.#turn) return
+		if (verdict === 'right') {
+			log.limited('info', 'console-login', timers.now(), { where })
+			this.#enter()
+		} else {
+			this.#await('login')
+			log.limited('warn', 'console-refused', timers.now(), { where, verdict })
+			this.#output.line(verdict === 'wrong' ? `wrong; next try in ${gate.waitSeconds} s`
+				: `not looked at: wait ${gate.waitSeconds} s`)
+		}
+		this.#prompt()
+		this.#continue()
+	}
+
+	/** True: a page is full, and more waits. */
+	async #command(typed: Typed): Promise<boolean> {
+		const { name, words, noMore } = typed
+		if (Object.hasOwn(SESSION_COMMANDS, name)) return this.#own(name, words)
+		const turn = this.#turn
+		const lines = await linesOf(typed, this.#o.commands, this.#o.log)
+		return turn === this.#turn && this.#say(lines, !noMore && COMMANDS[name]?.whole !== true)
+	}
+
+	#say(lines: readonly string[], paged: boolean): boolean {
+		return this.#output.lines(lines, paged && this.#terminal)
+	}
+
+	#own(name: string, words: readonly string[]): boolean {
+		if (name === 'help') return this.#say(helpLines([...this.#o.commands.keys()], words[0]), true)
+		if (name === 'json') this.#setJson(true)
+		if (name === 'exit') this.#logOff('bye')
+		if (name !== 'terminal') return false
+		const [columns = 80, rows = 24] = words.map(Number)
+		const fits = columns >= 20 && columns <= 1000 && rows >= 3 && rows <= 1000
+		if (!fits) return this.#say(['terminal COLUMNS ROWS, as terminal 80 24'], false)
+		this.#editor.columns = columns
+		this.#output.columns = columns
+		this.#output.rows = rows
+		this.#terminal = true
+		this.#editor.silent = false
+		return false
+	}
+
+	#setJson(json: boolean): void {
+		this.#json = json
+		this.#editor.silent = json || !this.#terminal
+	}
+
+	#machineLine(line: Line): void {
+		if (this.#prompted) this.#output.line('')
+		this.#prompted = false
+		const before = this.#state
+		const turn = ++this.#turn
+		const answer = async (): Promise<void> => {
+			this.#output.line(line.damage === 'overlong' ? tooLong(MACHINE_LINE_MAX)
+				: await answerMachine(line.text, {
+					...this.#o, isIn: () => this.#isIn || this.#o.gate?.needsPassword !== true,
+					login: () => this.#isIn = true, exit: () => this.#setJson(false),
+				}))
+			await this.#output.empty()
+			if (turn !== this.#turn) return
+			// Whoever logged in by a machine line is in.
+			if (this.#state === 'busy') this.#state = before
+			if (this.#isIn && before !== 'paging') this.#await('ready')
+			this.#continue()
+		}
+		this.#state = 'busy'
+		void answer()
+	}
+
+	#page(key: Key): void {
+		if (key === ' ') this.#output.more(this.#output.rows - 1)
+		else if (key === 'enter') this.#output.more(1)
+		else if (key === 'q' || key === 'interrupt' || key === 'end-of-input') this.#output.stopPaging()
+		if (this.#output.isPaging) return
+		this.#state = 'ready'
+		this.#prompt()
+	}
+
+	async #complete(): Promise<void> {
+		const { before } = this.#editor
+		const facts = await this.#o.facts()
+		if (before !== this.#editor.before || this.#state !== 'ready') return
+		const found = candidates(before, [...this.#o.commands.keys()], facts)
+		const word = /\S*$/.exec(before)![0]
+		const start = commonStart(found)
+		if (found.length === 1) this.#output.echo(this.#editor.insert(`${start.slice(word.length)} `))
+		else if (start.length > word.length) {
+			this.#output.echo(this.#editor.insert(start.slice(word.length)))
+		} else if (found.length > 1) this.#aside([found.join('  ')])
+	}
+
+	#question(): void {
+		const name = /^\s*(\S+)/.exec(this.#editor.before)?.[1]
+		this.#aside(helpLines([...this.#o.commands.keys()], name))
+	}
+
+	/** Lines below the one that is being typed, which comes again under them. */
+	#aside(lines: readonly string[]): void {
+		this.#output.line('')
+		this.#output.lines(lines, false)
+		this.#output.write(this.#editor.draw())
+	}
+
+	#enter(): void {
+		this.#isIn = true
+		this.#await('ready')
+	}
+
+	#await(state: 'asleep' | 'login' | 'ready'): void {
+		this.#state = state
+		this.#editor.clear()
+		this.#editor.secret = state === 'login'
+		this.#editor.prompt = state === 'login' ? PASSWORD : PROMPT
+		this.#prompted = false
+	}
+
+	#prompt(): void {
+		if (!this.#terminal || this.#json || !this.#isEditing) return
+		this.#prompted = true
+		this.#output.write(this.#editor.draw())
+	}
+
+	#freshPrompt(mark: string): void {
+		this.#editor.clear()
+		if (this.#terminal) this.#output.line(mark)
+		this.#prompt()
+	}
+
+	/** A break, or a line that is not connected: whatever was typed is void. */
+	#break(): void {
+		const hadText = this.#editor.text !== ''
+		this.#editor.clear()
+		if (this.#json) this.#setJson(false)
+		if (this.#output.isPaging) this.#page('q')
+		else if (hadText || !this.#prompted) this.#prompt()
+	}
+
+	#logOff(why: string): void {
+		this.#turn++
+		this.#ahead = []
+		this.#forgetIdle()
+		this.#output.close()
+		if (this.#terminal) this.#output.lines(['', why], false)
+		this.#isIn = false
+		this.#setJson(false)
+		this.#await('asleep')
+		this.#o.ended()
+	}
+
+	#watchIdle(): void {
+		this.#forgetIdle()
+		const { idle, timers } = this.#o
+		if (idle === NEVER || this.#state === 'asleep') return
+		this.#forgetIdle = timers.after(idle, () => {
+			this.#logOff('logged off: no key for a while')
+		})
+	}
+}
