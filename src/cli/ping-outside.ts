@@ -8,7 +8,7 @@ import { addressText } from '../platform/udp.ts'
 import type { Arguments } from './arguments.ts'
 import { openClient } from './client.ts'
 import { printJson, printLine } from './output.ts'
-import { clean } from './quantity-text.ts'
+import { clean } from '../service/quantity-text.ts'
 
 export async function pingFromOutside(args: Arguments, address: Address): Promise<number> {
 	const helpers = (args.texts('from-outside') ?? []).map(parseAddress)

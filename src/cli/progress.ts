@@ -1,7 +1,7 @@
 // How far a long piece of work is: a bar in a terminal, lines of JSON for everybody else.
 
 import type { Writable } from 'node:stream'
-import { amount, gauge, span } from './quantity-text.ts'
+import { amount, gauge, span } from '../service/quantity-text.ts'
 
 export interface ProgressOptions {
 	readonly out: Writable & { readonly isTTY?: boolean, readonly columns?: number }
