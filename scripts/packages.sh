@@ -4,7 +4,7 @@
 # skipped when it may not. Never fails.
 
 users=tests
-wanted='nacl-tools nftables socat iproute2 curl openssh-client openssh-server tcpdump libsodium23 mandoc man-db zsh fish'
+wanted='nacl-tools nftables socat iproute2 curl openssh-client openssh-server tcpdump libsodium23 mandoc man-db zsh fish mosquitto mosquitto-clients'
 if [ "$1" = bench ]; then
 	users=contestants
 	wanted='wireguard-go wireguard-tools iperf3 ngtcp2-client ngtcp2-server stunnel4 openssl iproute2'

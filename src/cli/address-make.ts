@@ -20,7 +20,7 @@ import { Expected, type Arguments } from './arguments.ts'
 import type { Run } from './command.ts'
 import { didYouMean } from './nearest.ts'
 import { printJson, printLine } from './output.ts'
-import { readExtension, readFenceEntry, readHost, readName, readPort } from './values.ts'
+import { readExtension, readFenceEntry, readHost, readKey, readName, readPort } from './values.ts'
 
 export const run: Run = async (args) => {
 	const file = args.text('config')
@@ -41,7 +41,10 @@ export const run: Run = async (args) => {
 		? args.value('extension', readExtension)
 		: carry(target, port, carrierOf(args, config), makeEntropy())
 	const options: MakeOptions = { args, hosts, extension }
-	if (config === undefined || config.servers.length === 0) {
+	if (args.has('key') && args.has('keys')) {
+		throw new Usage('--key and --keys exclude each other: both say the server\'s key')
+	}
+	if (config === undefined || config.servers.length === 0 || args.has('key')) {
 		print(args, [single(options, config)], false)
 	} else {
 		print(args, ofConfig(options, config), true)
@@ -58,7 +61,7 @@ interface MakeOptions {
 
 /** One address, from the options; a gateway's configuration tells where it is. */
 function single({ args, hosts, extension }: MakeOptions, config: Config | undefined): Address {
-	const key = readPublicKey(args.demand('keys'))
+	const key = args.value('key', readKey) ?? readPublicKey(args.demand('keys'))
 	const { address, ports } = config?.gateway ?? {}
 	const all = hosts ?? (address === undefined ? undefined : [addressText(address)])
 	if (all === undefined) args.demand('host')

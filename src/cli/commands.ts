@@ -184,6 +184,7 @@ export const COMMANDS: readonly Command[] = [
 			{ name: 'config', value: 'FILE',
 				summary: 'the server\'s: one address for each of its names' },
 			{ name: 'keys', value: 'DIR', summary: 'the server\'s key directory' },
+			{ name: 'key', value: 'HEX', summary: 'its public key, where its directory is elsewhere' },
 			{ name: 'host', value: 'HOST', many: true,
 				summary: 'IPv4 address or DNS name; several are backup servers' },
 			{ name: 'port', value: 'PORT', summary: 'UDP port, 4000 when absent' },

@@ -213,3 +213,15 @@ test('in the open: the address stands in the extension; without prefixes it is r
 	mkdirSync(join(folder, 'empty'))
 	t.is(make(...words, '--allow', '10.77.0.0/24', '--seal', join(folder, 'empty')).code, 111)
 })
+
+test('--key: for a server whose directory is elsewhere', (t) => {
+	const { keys, publicKey } = site(t)
+	const from = (...words: string[]): string =>
+		make('--host', 'a.example', '--name', 'x', ...words).stdout
+	t.is(from('--key', publicKey), from('--keys', keys))
+	t.not(from('--key', publicKey), '')
+	const both = make('--host', 'a.example', '--keys', keys, '--key', publicKey)
+	t.deepEqual([both.code, both.stdout], [100, ''])
+	t.regex(both.stderr, /--key and --keys exclude each other/)
+	t.regex(make('--host', 'a.example', '--key', 'abc').stderr, /expected 64 hexadecimal digits/)
+})
