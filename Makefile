@@ -8,7 +8,7 @@ ARGS ?=
 OUT := build/out
 TSC := node_modules/.bin/tsc -p .
 
-.PHONY: help build check test run interop sim fuzz bench pack deb flash update-key update-file clean compile
+.PHONY: help build check test run interop sim fuzz bench pack deb image pins flash update-key update-file clean compile
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ pack: build ## a tarball for npm install, in build/npm
 
 deb: build ## Debian packages for amd64, arm64 and armhf, in build/deb (ARGS='amd64': only that)
 	@node $(OUT)/scripts/deb.js $(ARGS)
+
+image: build ## a bootable image for a board, without root, in build/image/BOARD: BOARD=qemu-arm64
+	@node $(OUT)/scripts/image/main.js $(BOARD)
+
+pins: compile ## the newest packages for images, into scripts/image/pins.txt
+	@node $(OUT)/scripts/image/make-pins.js
 
 flash: compile ## writes an image to a card: BOARD=rpi-4 DEVICE=/dev/sdX (ARGS=--help: options, exit codes)
 	@node $(OUT)/scripts/flash.js $(if $(BOARD),--board '$(BOARD)') \

@@ -23,16 +23,21 @@ export const OWN_KEYS = ['title', 'inherits', 'abstract', 'status', 'tested'] as
 const limits = { ...limitEntries, 'ram-share': fraction(0.05, 0.95) }
 
 const image = tables.table('[image]', {
+	'suite': words,
 	'kernel-package': words,
 	'bootloader': choice(['u-boot', 'tryboot']),
 	'bootloader-package': optional(words),
-	'firmware-package': optional(words),
+	'bootloader-file': optional(words),
+	'firmware-packages': optional(wordList),
 	'firmware-files': optional(wordList),
+	'root-firmware': optional(wordList),
 	'config-txt': optional(wordList),
-	'dtb': optional(words),
+	'dtbs': optional(wordList),
 	'modules': wordList,
+	'root-modules': wordList,
 	'command-line': wordList,
 	'partition-table': choice(['gpt', 'mbr']),
+	'first-size': size,
 	'boot-size': size,
 	'root-size': size,
 	'data-size': size,
