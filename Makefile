@@ -8,7 +8,8 @@ ARGS ?=
 OUT := build/out
 TSC := node_modules/.bin/tsc -p .
 
-.PHONY: help build check test run interop sim fuzz bench pack deb image pins flash update-key update-file clean compile
+.PHONY: help build check test run interop sim fuzz bench pack deb deploy image pins flash \
+	update-key update-file clean compile
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +53,9 @@ pins: compile ## the newest packages for images, into scripts/image/pins.txt
 flash: compile ## writes an image to a card: BOARD=rpi-4 DEVICE=/dev/sdX (ARGS=--help: options, exit codes)
 	@node $(OUT)/scripts/flash.js $(if $(BOARD),--board '$(BOARD)') \
 		$(if $(DEVICE),--device '$(DEVICE)') $(ARGS)
+
+deploy: build ## brings the program to a machine with Linux, over ssh: HOST=pi@box (ARGS=--help)
+	@node $(OUT)/scripts/deploy.js $(if $(HOST),--host '$(HOST)') $(ARGS)
 
 update-key: compile ## the key pair that signs updates, in .curvegate/; prints the public half
 	@node $(OUT)/scripts/update-key.js
