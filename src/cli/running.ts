@@ -10,7 +10,9 @@ import { sayReady } from '../platform/notify.ts'
 import { openPlatform } from '../platform/platform.ts'
 import { systemTimers } from '../platform/timers.ts'
 import { causeOf, EXIT_DONE, Trouble, Usage } from '../platform/trouble.ts'
+import type { CandidateOptions } from '../service/config-candidate.ts'
 import type { Changes } from '../service/config-changes.ts'
+import { configCommands } from '../service/config-commands.ts'
 import type { Config } from '../service/config.ts'
 import { stderrLog, type Log } from '../service/log.ts'
 import { manage, type Management } from '../service/manage.ts'
@@ -65,7 +67,9 @@ async function manageRun(
 			get servers() {
 				return run.servers.map(({ server }) => server)
 			},
-			more: runCommands(run, platform),
+			more: new Map([
+				...runCommands(run, platform), ...configCommands(changeable(kind, args, run, log)),
+			]),
 			...again === undefined ? {} : { reload: () => run.reload(again) },
 		}, {
 			control: args.text('control') ?? config.control,
@@ -75,6 +79,18 @@ async function manageRun(
 	} catch (error) {
 		run.stopNow()
 		throw error
+	}
+}
+
+/** What the console may change: a file that alone says what runs. */
+function changeable(
+	kind: Kind, args: Arguments, run: Run, log: Log,
+): CandidateOptions | undefined {
+	const { file } = run.config
+	if (kind !== 'run' || file === undefined) return undefined
+	return {
+		file, options: { board: args.text('board'), boards: args.text('boards') },
+		timers: systemTimers, log, reload: (read) => run.reload(read),
 	}
 }
 

@@ -67,6 +67,7 @@ export const COMMANDS: Readonly<Record<string, ConsoleCommand>> = {
 		text: texts.config, read: readCommit,
 		next: (words) => words.length === 0 ? ['confirmed', 'revert'] : [],
 	},
+	'password': plain('sets the console\'s password, unseen', texts.config),
 	'interface': plain('the network interfaces', texts.interfaces),
 	'log': {
 		takes: '[level error|warn|info|debug]', summary: 'the newest lines of the log, or its level',
@@ -149,6 +150,15 @@ function readCommit([word, seconds, ...more]: readonly string[]): Fields | Misty
 	}
 	return seconds === undefined ? { action: 'confirmed' }
 		: { action: 'confirmed', seconds: Number(seconds) }
+}
+
+/** COLUMNS ROWS of a terminal; what most have when absent. */
+export function readSize(
+	words: readonly string[],
+): { readonly columns: number, readonly rows: number } | Mistyped {
+	const [columns = 80, rows = 24] = words.map(Number)
+	const fits = columns >= 20 && columns <= 1000 && rows >= 3 && rows <= 1000
+	return fits ? { columns, rows } : new Mistyped('terminal COLUMNS ROWS, as terminal 80 24')
 }
 
 export interface Typed {

@@ -20,7 +20,17 @@ export function allNames(known: readonly string[]): string[] {
 	return [...own, ...others, ...Object.keys(SESSION_COMMANDS)]
 }
 
-export function commonStart(words: readonly string[]): string {
+/** What the tab key makes of it: more of the word, or the choice. */
+export function complete(
+	before: string, known: readonly string[], facts: Facts,
+): { readonly insert: string, readonly choices: readonly string[] } {
+	const choices = candidates(before, known, facts)
+	const length = /\S*$/.exec(before)![0].length
+	const start = commonStart(choices).slice(length)
+	return { insert: choices.length === 1 ? `${start} ` : start, choices }
+}
+
+function commonStart(words: readonly string[]): string {
 	const [first = '', ...rest] = words
 	let length = first.length
 	for (const word of rest) {

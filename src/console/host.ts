@@ -1,7 +1,8 @@
-// What every console of a process shares: the commands, and what it says of itself.
+// What every console of a process shares, the commands and what it says of itself; and what one
+// session is given on top.
 
 import { VERSION } from '../base/version.ts'
-import { SECOND } from '../base/time.ts'
+import { SECOND, type Nanos } from '../base/time.ts'
 import type { Timers } from '../platform/timers.ts'
 import type { Commands } from '../service/control-commands.ts'
 import type { Log } from '../service/log.ts'
@@ -9,6 +10,8 @@ import { span } from '../service/quantity-text.ts'
 import type { Run } from '../service/run.ts'
 import { servedNames } from '../service/served.ts'
 import type { Facts } from './commands.ts'
+import type { Gate } from './gate.ts'
+import type { Outlet } from './output.ts'
 
 export interface Host {
 	readonly commands: Commands
@@ -18,6 +21,23 @@ export interface Host {
 	greeting(): readonly string[]
 	/** For completion. */
 	facts(): Promise<Facts>
+}
+
+/** Whom one session speaks with. */
+export interface SessionOptions extends Host {
+	readonly outlet: Outlet
+	/** undefined: whoever comes is in already. */
+	readonly gate: Gate | undefined
+	/** For the log: a device, or a client's key. */
+	readonly where: string
+	/** Without a key for so long: logged off. */
+	readonly idle: Nanos
+	/** A terminal is at the other end: it gets echo, prompt and pages. */
+	readonly terminal: boolean
+	/** The session has logged off by itself, or was asked to. */
+	ended(): void
+	/** It may receive again, after it was full. */
+	free?(): void
 }
 
 export function hostOf(run: Run, commands: Commands, timers: Timers, log: Log): Host {

@@ -76,9 +76,7 @@ class ConsoleService implements Service {
 					},
 					write: (text) => this.#write(text),
 				},
-				commands: host.commands, timers: host.timers, log: host.log,
-				gate: undefined, where: peer.key, idle: NEVER, terminal: false,
-				greeting: () => host.greeting(), facts: () => host.facts(),
+				...host, gate: undefined, where: peer.key, idle: NEVER, terminal: false,
 				ended: () => this.#finish('ending'), free: () => this.#resume(),
 			})
 		} catch (error) {

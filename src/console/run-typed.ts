@@ -4,18 +4,19 @@ import { nearest } from '../base/nearest.ts'
 import { causeOf } from '../platform/trouble.ts'
 import { Refusal, type Commands } from '../service/control-commands.ts'
 import type { Log } from '../service/log.ts'
-import { COMMANDS, Mistyped, readPairs, type Typed } from './commands.ts'
+import { COMMANDS, Mistyped, readPairs, type Fields, type Typed } from './commands.ts'
 import { allNames } from './completion.ts'
 import * as texts from './texts.ts'
 
 export async function linesOf(
-	typed: Typed, commands: Commands, log: Log,
+	typed: Typed & { readonly fields?: Fields }, commands: Commands, log: Log,
 ): Promise<readonly string[]> {
 	const { name, words, line, json } = typed
 	const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
 	const run = commands.get(name)
 	if (run === undefined) return [unknown(name, commands)]
-	const fields = command === undefined ? readPairs(words) : command.read(words, line)
+	const fields = typed.fields
+		?? (command === undefined ? readPairs(words) : command.read(words, line))
 	if (fields instanceof Mistyped) return [fields.message]
 	try {
 		const result = await run(fields)

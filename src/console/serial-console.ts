@@ -7,8 +7,8 @@ import { causeOf, Trouble } from '../platform/trouble.ts'
 import type { Config, ConsoleConfig } from '../service/config.ts'
 import type { Part } from '../service/run.ts'
 import { Gate } from './gate.ts'
-import type { Host } from './host.ts'
-import type { Session, SessionOptions } from './session.ts'
+import type { Host, SessionOptions } from './host.ts'
+import type { Session } from './session.ts'
 
 export type OpenSerial = typeof openSerial
 
@@ -113,10 +113,8 @@ export class SerialConsole implements Part {
 				},
 				write: (text) => line.write(encoder.encode(text)),
 			},
-			commands: host.commands, timers: host.timers, log: host.log,
-			gate: this.#gate, where: device, idle, terminal: true,
+			...host, gate: this.#gate, where: device, idle, terminal: true,
 			greeting: () => [...host.greeting(), this.#policy()],
-			facts: () => host.facts(),
 			ended: () => undefined,
 		}
 	}

@@ -2,50 +2,29 @@
 // through an outlet that may be slow; it knows neither device nor connection. spec: firmware.md 7
 
 import { NEVER, SECOND, type Nanos } from '../base/time.ts'
-import type { Timers } from '../platform/timers.ts'
-import type { Commands } from '../service/control-commands.ts'
-import type { Log } from '../service/log.ts'
-import { COMMANDS, readTyped, SESSION_COMMANDS, type Facts, type Typed } from './commands.ts'
-import { candidates, commonStart } from './completion.ts'
-import type { Gate } from './gate.ts'
+import {
+	COMMANDS, Mistyped, readSize, readTyped, SESSION_COMMANDS, type Typed,
+} from './commands.ts'
+import { complete } from './completion.ts'
 import { helpLines } from './help.ts'
+import type { SessionOptions } from './host.ts'
 import { KeyReader, type Key } from './keys.ts'
 import { LINE_MAX, LineEditor, MACHINE_LINE_MAX, type Line } from './line-editor.ts'
 import { answerMachine, tooLong } from './machine.ts'
-import { Output, type Outlet } from './output.ts'
+import { Output } from './output.ts'
 import { linesOf } from './run-typed.ts'
-
-/** Whom a session speaks with, and what it can do for them. */
-export interface SessionOptions {
-	readonly outlet: Outlet
-	readonly commands: Commands
-	/** undefined: whoever comes is in already. */
-	readonly gate: Gate | undefined
-	readonly timers: Timers
-	readonly log: Log
-	/** For the log: a device, or a client's key. */
-	readonly where: string
-	/** Without a key for so long: logged off. */
-	readonly idle: Nanos
-	/** A terminal is at the other end: it gets echo, prompt and pages. */
-	readonly terminal: boolean
-	greeting(): readonly string[]
-	facts(): Promise<Facts>
-	/** The session has logged off by itself, or was asked to. */
-	ended(): void
-	/** It may receive again, after it was full. */
-	free?(): void
-}
 
 const PROMPT = 'curvegate> '
 const PASSWORD = 'password: '
+const NEW_PASSWORD = 'new password: '
+const AGAIN = 'the same again: '
 /** After so long others may have written on the terminal: the line is drawn anew. */
 const STALE: Nanos = SECOND
 /** Keys that wait for a command to end. */
 const AHEAD_MAX = 2 * MACHINE_LINE_MAX
 
-/** asleep: nobody is there; login: the password is wanted; ready: a command; busy: it runs. */
-type State = 'asleep' | 'login' | 'ready' | 'busy' | 'paging'
+/** asleep: nobody is there; login, secret: the password is wanted, or a new one; busy: it runs. */
+type State = 'asleep' | 'login' | 'ready' | 'secret' | 'busy' | 'paging'
 
 export class Session {
 	readonly #o: SessionOptions
@@ -60,6 +39,8 @@ export class Session {
 	/** The prompt stands on the terminal's last line. */
 	#prompted = false
 	#ahead: Key[] = []
+	/** A new password, typed once. */
+	#secret: string | undefined
 	/** Counts commands: one that was given up comes too late. */
 	#turn = 0
 	/** Nothing more will come: the session ends when all is answered. */
@@ -125,7 +106,7 @@ export class Session {
 	}
 
 	get #isEditing(): boolean {
-		return this.#state === 'ready' || this.#state === 'login'
+		return ['ready', 'login', 'secret'].includes(this.#state)
 	}
 
 	#take(keys: readonly Key[]): void {
@@ -193,8 +174,11 @@ export class Session {
 			return this.#prompt()
 		}
 		if (this.#state === 'login') return await this.#password(line.text)
+		if (this.#state === 'secret') return await this.#newPassword(line.text)
 		if (line.text.trim() === '') return this.#prompt()
-		await this.#busily(async () => await this.#command(readTyped(line.text)))
+		const typed = readTyped(line.text)
+		if (typed.name === 'password' && this.#terminal) return this.#wantSecret(undefined)
+		await this.#busily(async () => await this.#command(typed))
 	}
 
 	/** While work goes on, keys wait. */
@@ -236,6 +220,23 @@ export class Session {
 		this.#continue()
 	}
 
+	#wantSecret(first: string | undefined): void {
+		this.#await('secret')
+		this.#secret = first
+		this.#editor.prompt = first === undefined ? NEW_PASSWORD : AGAIN
+		this.#prompt()
+	}
+
+	async #newPassword(text: string): Promise<void> {
+		const first = this.#secret
+		if (first === undefined && text !== '') return this.#wantSecret(text)
+		this.#await('ready')
+		const { commands, log } = this.#o
+		await this.#busily(async () => this.#say(first === text
+			? await linesOf({ ...readTyped('password'), fields: { password: text } }, commands, log)
+			: ['they differ: nothing is changed'], false))
+	}
+
 	/** True: a page is full, and more waits. */
 	async #command(typed: Typed): Promise<boolean> {
 		const { name, words, noMore } = typed
@@ -254,12 +255,10 @@ export class Session {
 		if (name === 'json') this.#setJson(true)
 		if (name === 'exit') this.#logOff('bye')
 		if (name !== 'terminal') return false
-		const [columns = 80, rows = 24] = words.map(Number)
-		const fits = columns >= 20 && columns <= 1000 && rows >= 3 && rows <= 1000
-		if (!fits) return this.#say(['terminal COLUMNS ROWS, as terminal 80 24'], false)
-		this.#editor.columns = columns
-		this.#output.columns = columns
-		this.#output.rows = rows
+		const size = readSize(words)
+		if (size instanceof Mistyped) return this.#say([size.message], false)
+		this.#editor.columns = size.columns
+		Object.assign(this.#output, size)
 		this.#terminal = true
 		this.#editor.silent = false
 		return false
@@ -305,13 +304,9 @@ export class Session {
 		const { before } = this.#editor
 		const facts = await this.#o.facts()
 		if (before !== this.#editor.before || this.#state !== 'ready') return
-		const found = candidates(before, [...this.#o.commands.keys()], facts)
-		const word = /\S*$/.exec(before)![0]
-		const start = commonStart(found)
-		if (found.length === 1) this.#output.echo(this.#editor.insert(`${start.slice(word.length)} `))
-		else if (start.length > word.length) {
-			this.#output.echo(this.#editor.insert(start.slice(word.length)))
-		} else if (found.length > 1) this.#aside([found.join('  ')])
+		const { insert, choices } = complete(before, [...this.#o.commands.keys()], facts)
+		if (insert !== '') this.#output.echo(this.#editor.insert(insert))
+		else if (choices.length > 0) this.#aside([choices.join('  ')])
 	}
 
 	#question(): void {
@@ -331,10 +326,11 @@ export class Session {
 		this.#await('ready')
 	}
 
-	#await(state: 'asleep' | 'login' | 'ready'): void {
+	#await(state: 'asleep' | 'login' | 'ready' | 'secret'): void {
 		this.#state = state
+		this.#secret = undefined
 		this.#editor.clear()
-		this.#editor.secret = state === 'login'
+		this.#editor.secret = state === 'login' || state === 'secret'
 		this.#editor.prompt = state === 'login' ? PASSWORD : PROMPT
 		this.#prompted = false
 	}
@@ -346,6 +342,7 @@ export class Session {
 	}
 
 	#freshPrompt(mark: string): void {
+		if (this.#state === 'secret') this.#await('ready')
 		this.#editor.clear()
 		if (this.#terminal) this.#output.line(mark)
 		this.#prompt()

@@ -16,12 +16,20 @@ export async function saveConfig(
 	file: string, edits: readonly Edit[], options: ConfigOptions & { readonly disk?: Disk } = {},
 ): Promise<Config> {
 	const { disk = nodeDisk, ...rest } = options
+	const { text, config, isNew } = await editedConfig(file, edits, rest)
+	// A link stays a link: its target is replaced.
+	if (isNew) replaceFile(realpathSync(file), new TextEncoder().encode(text), disk)
+	return config
+}
+
+/** What the file would be. Throws Refused when that is no valid configuration. */
+export async function editedConfig(
+	file: string, edits: readonly Edit[], options: ConfigOptions,
+): Promise<{ text: string, config: Config, isNew: boolean }> {
 	const old = readTomlFile(file, 'the configuration')
 	const text = editToml(old.text, edits)
-	const config = await configOf({ file, text, value: parseToml(file, text) }, rest)
-	// A link stays a link: its target is replaced.
-	if (text !== old.text) replaceFile(realpathSync(file), new TextEncoder().encode(text), disk)
-	return config
+	const config = await configOf({ file, text, value: parseToml(file, text) }, options)
+	return { text, config, isNew: text !== old.text }
 }
 
 export function replaceFile(path: string, bytes: Uint8Array, disk: Disk): void {

@@ -216,3 +216,22 @@ test('a command that hangs is given up by Ctrl-C', async (t) => {
 	t.regex(await terminal.type('echo a=2\r'), /a 2/)
 	t.notRegex(terminal.output, /late/)
 })
+
+test('a new password is typed twice, unseen', async (t) => {
+	const asked: unknown[] = []
+	const terminal = new FakeTerminal({ commands: new Map([...commands, ['password', (request) => {
+		asked.push(request)
+		return { pending: ['set console.password "scrypt:…"'] }
+	}]]) })
+	terminal.session.greet()
+	t.regex(await terminal.type('password\r'), /new password: /)
+	t.regex(await terminal.type('correct horse\r'), /again: /)
+	t.regex(await terminal.type('correct house\r'), /they differ: nothing is changed/)
+	t.deepEqual(asked, [])
+	await terminal.type('password\rcorrect horse\r')
+	t.regex(await terminal.type('correct horse\r'), /pending: set console.password "scrypt:…"/)
+	t.deepEqual(asked, [{ password: 'correct horse' }])
+	await terminal.type('password\rcorr')
+	t.regex(await terminal.type('\u0003'), /\^C\r\n\rcurvegate> /)
+	t.notRegex(terminal.output, /corr/)
+})
