@@ -79,6 +79,8 @@ export const COMMANDS: readonly Command[] = [
 		summary: 'everything that a configuration declares, in one process',
 		options: [
 			{ name: 'config', value: 'FILE', summary: 'the configuration; SIGHUP reads it again' },
+			{ name: 'firmware', summary: 'what the supervisor of a Curvegate image adds: first keys, '
+				+ 'the owner\'s wishes, the network, signs of life' },
 			BOARD_OPTION,
 			BOARDS_OPTION,
 			CONTROL_OPTION,

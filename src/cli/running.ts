@@ -28,9 +28,10 @@ import { printJson, printLine } from './output.ts'
 /** What a process is told from others by. */
 type Kind = 'server' | 'run'
 
-/** again: for SIGHUP; undefined: there is no file to read. */
+/** again: for SIGHUP; undefined: there is no file to read. started: everything serves. */
 export async function runConfig(
 	kind: Kind, args: Arguments, config: Config, again: (() => Promise<Config>) | undefined,
+	started?: (run: Run, management: Management, log: Log) => void,
 ): Promise<number> {
 	const platform = await openPlatform()
 	const log = stderrLog(config.log.level, config.log.format)
@@ -47,6 +48,7 @@ export async function runConfig(
 	if (args.has('json')) printJson({ names: served })
 	else for (const { address } of served) printLine(address)
 	if (again === undefined) suggestTry(args, served)
+	started?.(run, management, log)
 	void sayReady().then((note) => note !== undefined && log.say('warn', 'notify', { note }))
 	await run.stopped
 	management.close()

@@ -50,6 +50,11 @@ export function codeOf(error: unknown): string | undefined {
 	return typeof error.code === 'string' ? error.code : undefined
 }
 
+/** The whole line: Trouble names its object too. */
+export function messageOf(error: unknown): string {
+	return error instanceof Trouble ? error.message : causeOf(error)
+}
+
 /** Words that help more than the system's own. */
 const CAUSES: Readonly<Record<string, string>> = {
 	EADDRINUSE: 'address in use by another program',

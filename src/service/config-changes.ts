@@ -33,7 +33,7 @@ const LIVENESS = ['keepalive', 'deadPeer', 'idle'] as const
 
 export function changesOf(before: Config, after: Config): Changes {
 	const differ = (a: unknown, b: unknown): boolean => !isDeepStrictEqual(a, b)
-	const fixed = (key: 'user' | 'control' | 'metrics'): string[] =>
+	const fixed = (key: 'user' | 'control' | 'metrics' | 'network'): string[] =>
 		differ(before[key], after[key]) ? [key] : []
 	return {
 		applied: [
@@ -46,7 +46,7 @@ export function changesOf(before: Config, after: Config): Changes {
 			...before.log.format === after.log.format ? [] : ['log.format'],
 		],
 		needRestart: [
-			...fixed('user'), ...fixed('control'), ...fixed('metrics'),
+			...fixed('user'), ...fixed('control'), ...fixed('metrics'), ...fixed('network'),
 			...(before.gateway === undefined) === (after.gateway === undefined) ? [] : ['gateway'],
 			...gatewayKeys(before, after, FIXED_GATEWAY),
 			...limitKeys(before.limits, after.limits, FIXED_LIMITS),
@@ -56,10 +56,10 @@ export function changesOf(before: Config, after: Config): Changes {
 
 /** What may go on with the other file's freedom, and keeps what only a start can change. */
 export function withoutRestart(before: Config, after: Config): Config {
-	const { user, control, metrics, board } = before
+	const { user, control, metrics, network, board } = before
 	const { connections, memory, socketBuffer, routes } = before.limits
 	return {
-		...after, user, control, metrics, board,
+		...after, user, control, metrics, network, board,
 		limits: { ...after.limits, connections, memory, socketBuffer, routes },
 		gateway: gatewayWithoutRestart(before.gateway, after.gateway),
 	}

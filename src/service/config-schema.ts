@@ -199,6 +199,27 @@ export const limitEntries = {
 	'idle': durationOrNever,
 }
 
+const ADDRESS = '"dhcp", or an address with its prefix as "192.0.2.5/24"'
+
+/** As the file has it: the kernel's tools are given the same text. */
+const networkAddress = text(ADDRESS, (given): string | Wrong => {
+	const [ip = '', bits = '', ...more] = given.split('/')
+	const fits = /^([1-9]|[12]\d|3[0-2])$/.test(bits) && more.length === 0
+	return given === 'dhcp' || (fits && addressOf(ip) !== undefined) ? given
+		: new Wrong(`expected ${ADDRESS}; found ${found(given)}`)
+})
+
+const IP = 'an IPv4 address, as "192.0.2.1"'
+
+const ip = text(IP, (given): string | Wrong =>
+	addressOf(given) === undefined ? new Wrong(`expected ${IP}; found ${found(given)}`) : given)
+
+const HOST = 'a name of letters, digits and dashes, as "gate"'
+
+const hostname = text(HOST, (given): string | Wrong =>
+	/^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(given) ? given
+		: new Wrong(`expected ${HOST}; found ${found(given)}`))
+
 export const configSchema = tables.table('the file', {
 	schema: schemaVersion,
 	board: optional(board),
@@ -208,6 +229,13 @@ export const configSchema = tables.table('the file', {
 	server: optional(list(server, 'tables headed [[server]], with double brackets')),
 	extension: optional(tables.table('[extension]', { source: optional(source) })),
 	gateway: optional(gateway),
+	network: optional(tables.table('[network]', {
+		interface: optional(networkInterface),
+		address: optional(networkAddress),
+		router: optional(ip),
+		dns: optional(ip),
+		hostname: optional(hostname),
+	})),
 	console: optional(tables.table('[console]', {
 		device: optional(path),
 		baud: optional(whole(50, 4_000_000)),

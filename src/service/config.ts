@@ -35,6 +35,7 @@ export interface Config {
 	/** Source of this machine's own extension, as parseSource reads it. */
 	readonly extensionSource: string
 	readonly gateway: GatewayConfig | undefined
+	readonly network: NetworkConfig
 	readonly console: ConsoleConfig | undefined
 	readonly limits: Limits
 	readonly log: { readonly level: Level, readonly format: 'text' | 'json' }
@@ -85,6 +86,17 @@ export interface EncodedConfig {
 	readonly sealKeys: string | undefined
 }
 
+/** What a Curvegate image does to its network; on other systems that is theirs. */
+export interface NetworkConfig {
+	/** undefined: the board names none. */
+	readonly interface: string | undefined
+	/** ADDRESS/PREFIX, or from whoever gives addresses there. */
+	readonly address: string | 'dhcp'
+	readonly router: string | undefined
+	readonly dns: string | undefined
+	readonly hostname: string
+}
+
 export interface ConsoleConfig {
 	readonly device: string
 	readonly baud: number
@@ -100,6 +112,8 @@ export interface ConfigOptions {
 	readonly board?: string | undefined
 	/** --boards. */
 	readonly boards?: string | undefined
+	/** The serial line is nobody else's: there is a console even when the file has no [console]. */
+	readonly alwaysConsole?: boolean
 	readonly machine?: Machine
 }
 
@@ -115,7 +129,7 @@ export async function loadConfig(file: string, options: ConfigOptions = {}): Pro
 export async function configOf(toml: TomlFile, options: ConfigOptions = {}): Promise<Config> {
 	const judged = judge(configSchema, toml.value)
 	if ('complaints' in judged) throw await refuse(toml.file, toml.text, judged.complaints)
-	const raw = judged.value
+	const raw = options.alwaysConsole === true ? { console: {}, ...judged.value } : judged.value
 	const board = await boardOf(toml, raw, options)
 	const config = build(raw, board, toml.file)
 	const machine = options.machine ?? thisMachine()
@@ -162,6 +176,7 @@ function build(raw: RawConfig, board: Board, file: string | undefined): Config {
 		})),
 		extensionSource: sourceOf(raw.extension?.source ?? profile.extension.source, locate),
 		gateway: raw.gateway === undefined ? undefined : gatewayOf(raw.gateway, board, locate),
+		network: networkOf(raw, board),
 		console: consoleOf(raw, board),
 		limits,
 		log: {
@@ -230,6 +245,16 @@ function gatewayOf(
 			ports: encoded.ports,
 			sealKeys: sealKeys === undefined ? undefined : locate(sealKeys),
 		},
+	}
+}
+
+function networkOf({ network = {} }: RawConfig, { profile }: Board): NetworkConfig {
+	return {
+		interface: network.interface ?? profile.network.wan,
+		address: network.address ?? 'dhcp',
+		router: network.router,
+		dns: network.dns,
+		hostname: network.hostname ?? 'curvegate',
 	}
 }
 

@@ -74,7 +74,8 @@ export async function bindPrivately(
 ): Promise<string> {
 	const withPid = path.endsWith(SUFFIX) ? `${path.slice(0, -SUFFIX.length)}-${pid}${SUFFIX}`
 		: `${path}-${pid}`
-	const folder = mkdtempSync(join(dirname(resolve(path)), '.'))
+	// Inside, since what is around it may belong to others; join would take the dot away.
+	const folder = mkdtempSync(`${dirname(resolve(path))}/.`)
 	try {
 		const made = join(folder, 's')
 		for (const one of [path, made]) {

@@ -10,7 +10,7 @@ import { now } from '../../../src/platform/clock.ts'
 import { askAll, ControlClient } from '../../../src/service/control-client.ts'
 import { answerTo, commandsOf, type Commands } from '../../../src/service/control-commands.ts'
 import {
-	controlFolder, controlPath, controlPaths, prepareFolder,
+	bindPrivately, controlFolder, controlPath, controlPaths, prepareFolder,
 } from '../../../src/service/control-place.ts'
 import { openControl, type Control } from '../../../src/service/control.ts'
 import { Log } from '../../../src/service/log.ts'
@@ -52,6 +52,18 @@ test('only its owner opens it: mode 0600 in a folder of 0700, both made by us', 
 	const { path } = await open(t, join(folder, 'run.sock'))
 	t.is(statSync(path).mode & 0o777, 0o600)
 	t.is(statSync(folder).mode & 0o777, 0o700)
+	t.deepEqual(readdirSync(folder), ['run.sock'])
+})
+
+test('it is bound within its own folder: what is around that may belong to root', async (t) => {
+	const folder = makeFolder(t)
+	const server = createServer()
+	t.teardown(() => server.close())
+	await bindPrivately(join(folder, 'run.sock'), async (made) => {
+		t.true(made.startsWith(`${folder}/.`))
+		server.listen(made)
+		await once(server, 'listening')
+	})
 	t.deepEqual(readdirSync(folder), ['run.sock'])
 })
 
