@@ -18,14 +18,24 @@ const BANNER = [
 	"import{createRequire as r}from'node:module';const require=r(import.meta.url);",
 ].join('\n')
 
-/** Turns `import … from 'node:x'` into a module that requires node:x where it is evaluated. */
+/**
+ * Turns `import … from 'node:x'` into a module that requires node:x where it is evaluated. Only the
+ * names that somebody imports are looked up: to copy all of them costs megabytes and milliseconds.
+ */
 const lazyNode: Plugin = {
 	name: 'lazy-node',
 	setup(esbuild) {
-		esbuild.onResolve({ filter: /^node:/ }, ({ path, namespace }) =>
-			namespace === 'lazy-node' ? { path, external: true } : { path, namespace: 'lazy-node' })
-		esbuild.onLoad({ filter: /.*/, namespace: 'lazy-node' }, ({ path }) => ({
-			contents: `module.exports = require(${JSON.stringify(path)})`,
+		esbuild.onResolve({ filter: /^node:/ }, ({ path, kind, namespace }) =>
+			namespace === 'lazy-node' || kind === 'require-call' ? { path, external: true }
+				: { path, namespace: 'lazy-node', sideEffects: false })
+		esbuild.onLoad({ filter: /.*/, namespace: 'lazy-node' }, async ({ path }) => ({
+			contents: [
+				`const $node = /* @__PURE__ */ require(${JSON.stringify(path)})`,
+				'const $get = (name) => $node[name]',
+				'export default $node',
+				...Object.keys(await import(path) as object).filter((name) => name !== 'default')
+					.map((name) => `export const ${name} = /* @__PURE__ */ $get('${name}')`),
+			].join('\n'),
 		}))
 	},
 }

@@ -4,7 +4,6 @@
 
 import type { Random } from '../base/random.ts'
 import type { Box } from '../crypto/box.ts'
-import { makeTweetnacl } from '../crypto/tweetnacl.ts'
 import { now, type Clock } from './clock.ts'
 import { makeEntropy } from './entropy.ts'
 import { allocate, release } from './linux/arena.ts'
@@ -13,11 +12,12 @@ import { openSodium } from './linux/sodium.ts'
 import { openLinuxUdp } from './linux/udp.ts'
 import { PLAIN_MEMORY, type Memory } from './memory.ts'
 import { openPortableUdp } from './portable/udp.ts'
-import { causeOf, Trouble } from './trouble.ts'
+import { causeOf, Trouble, Usage } from './trouble.ts'
 import type { Udp, UdpOptions } from './udp.ts'
 import { nodeAgree } from './x25519.ts'
 
-export type PlatformChoice = 'auto' | 'linux' | 'portable'
+const CHOICES = ['auto', 'linux', 'portable'] as const
+export type PlatformChoice = typeof CHOICES[number]
 
 export interface Platform {
 	readonly name: 'linux' | 'portable'
@@ -49,7 +49,7 @@ export async function openPlatform(choice = choiceOf(process.env)): Promise<Plat
 	const sodium = c && attempt(openSodium, 'portable crypto, a tenth as fast')
 	return {
 		name: c === undefined ? 'portable' : 'linux',
-		box: sodium ?? portableBox(notes),
+		box: sodium ?? await portableBox(notes),
 		random: makeEntropy(),
 		clock: now,
 		openUdp: async (options) => {
@@ -64,11 +64,15 @@ export async function openPlatform(choice = choiceOf(process.env)): Promise<Plat
 
 /** CURVEGATE_PLATFORM=portable: for comparing, and should the fast path ever be the trouble. */
 function choiceOf(environment: NodeJS.ProcessEnv): PlatformChoice {
-	const choice = environment['CURVEGATE_PLATFORM']
-	return choice === 'portable' || choice === 'linux' ? choice : 'auto'
+	const choice = environment['CURVEGATE_PLATFORM'] ?? ''
+	if (choice === '') return 'auto'
+	const known = CHOICES.find((one) => one === choice)
+	if (known !== undefined) return known
+	throw new Usage(`CURVEGATE_PLATFORM '${choice}': expected ${CHOICES.join(', ')}`)
 }
 
-function portableBox(notes: string[]): Box {
+async function portableBox(notes: string[]): Promise<Box> {
+	const { makeTweetnacl } = await import('../crypto/tweetnacl.ts')
 	const agree = nodeAgree()
 	if (agree === undefined) notes.push('no X25519 in this Node: handshakes are 12 times as slow')
 	return makeTweetnacl(agree)
