@@ -40,9 +40,11 @@ export const COOKIE_AGE: Nanos = 50 * SECOND
 /** A client with other hosts to ask waits so long for the answer to its Initiates. */
 export const INITIATE_PATIENCE: Nanos = 10 * SECOND
 /**
- * Finished connections remembered for each minute key, so that a recorded Initiate opens nothing.
+ * Finished connections remembered for each minute key, so that a recorded Initiate opens nothing;
+ * the servers of one process share them, and each has FINISHED_MIN at least.
  */
 export const FINISHED_MAX = 16_384
+export const FINISHED_MIN = 1024
 
 /**
  * Packet nonces remembered behind the highest: reordered packets are not lost, replays never pass.

@@ -5,7 +5,7 @@ import type { Bytes } from '../base/bytes.ts'
 import type { Random } from '../base/random.ts'
 import type { Nanos } from '../base/time.ts'
 import { type Box, KEY_BYTES } from '../crypto/box.ts'
-import { FINISHED_MAX, MINUTE } from '../limits.ts'
+import { MINUTE } from '../limits.ts'
 
 export class MinuteKeys {
 	current: Bytes
@@ -16,11 +16,14 @@ export class MinuteKeys {
 	/** C' of connections that ended while a cookie of theirs could still be opened, by turn. */
 	#finished = new Set<string>()
 	#finishedBefore = new Set<string>()
+	/** So many for each key. */
+	readonly #finishedMax: number
 	readonly #box: Box
 	readonly #random: Random
 
-	constructor(box: Box, random: Random, now: Nanos) {
+	constructor(box: Box, random: Random, now: Nanos, finishedMax: number) {
 		this.#box = box
+		this.#finishedMax = finishedMax
 		this.#random = random
 		this.current = new Uint8Array(KEY_BYTES)
 		this.last = new Uint8Array(KEY_BYTES)
@@ -39,7 +42,7 @@ export class MinuteKeys {
 
 	/** From now on an Initiate of this C' opens nothing, for as long as its cookie would open. */
 	finish(clientKey: string, now: Nanos): void {
-		if (this.#finished.size >= FINISHED_MAX) this.#turnOver(now)
+		if (this.#finished.size >= this.#finishedMax) this.#turnOver(now)
 		this.#finished.add(clientKey)
 	}
 

@@ -10,6 +10,7 @@ import { KEY_BYTES, type Box } from '../crypto/box.ts'
 import {
 	CLIENT_HELLO, COOKIE, MINUTE, VOUCH, freshLong, makeNonce, takeCounter, takeLong,
 } from '../crypto/nonce.ts'
+import { FINISHED_MAX } from '../limits.ts'
 import type { Drop } from '../wire/drop.ts'
 import {
 	CLIENT_SHORT_TERM_KEY, COOKIE_BOX, COOKIE_BOX_BYTES, COOKIE_COOKIE, COOKIE_NONCE,
@@ -45,11 +46,13 @@ export class ServerHandshake {
 	readonly #shortTermPublic = new Uint8Array(KEY_BYTES)
 	readonly #shortTermSecret = new Uint8Array(KEY_BYTES)
 
-	constructor(box: Box, random: Random, longTermSecret: Bytes, now: Nanos) {
+	constructor(
+		box: Box, random: Random, longTermSecret: Bytes, now: Nanos, finishedMax = FINISHED_MAX,
+	) {
 		this.#box = box
 		this.#random = random
 		this.#longTermSecret = longTermSecret
-		this.keys = new MinuteKeys(box, random, now)
+		this.keys = new MinuteKeys(box, random, now, finishedMax)
 	}
 
 	/** Opens the Hello p in place and writes its Cookie, both extensions swapped, to out. */

@@ -16,6 +16,8 @@ export interface ServerLimits {
 	/** Stream bytes that one connection holds at most in each direction. */
 	readonly sendBytes: number
 	readonly receiveBytes: number
+	/** Finished connections that each server remembers for each of its two minute keys. */
+	readonly finished: number
 	/** Programs of exec and handler that run at once. */
 	readonly programs: number
 	readonly liveness: LivenessLimits
@@ -37,6 +39,7 @@ export const HOST_LIMITS: ServerLimits = {
 	records: 4 * CONNECTIONS_MAX,
 	sendBytes: 1_048_576,
 	receiveBytes: 1_048_576,
+	finished: FINISHED_MAX,
 	programs: CONNECTIONS_MAX,
 	liveness: { keepalive: KEEPALIVE, deadPeer: DEAD_PEER, idle: NEVER },
 	drain: DRAIN,
@@ -65,7 +68,7 @@ export function budgetOf(limits: ServerLimits, servers: number): Term[] {
 		{ count: records, bytes: RECORD_BYTES, what: 'record pieces: blocks in flight' },
 		{ count: connections, bytes: SERVICE_READ_BYTES,
 			what: 'one read of a service that found no room: only when the rings are full' },
-		{ count: servers * 2 * FINISHED_MAX, bytes: FINISHED_BYTES,
+		{ count: servers * 2 * limits.finished, bytes: FINISHED_BYTES,
 			what: 'finished connections: their Initiates open nothing again' },
 	]
 }

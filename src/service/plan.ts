@@ -3,7 +3,9 @@
 // architecture.md 7
 
 import type { Nanos } from '../base/time.ts'
-import { BUCKETS, CHANGED_PORTS_MAX, SERVICE_READ_BYTES } from '../limits.ts'
+import {
+	BUCKETS, CHANGED_PORTS_MAX, FINISHED_MAX, FINISHED_MIN, SERVICE_READ_BYTES,
+} from '../limits.ts'
 import {
 	budgetOf, HOST_LIMITS, PIECE_BYTES, RECORD_BYTES, SLOT_BYTES, type ServerLimits, type Term,
 } from './budget.ts'
@@ -89,7 +91,7 @@ export function planOf(limits: Limits, extent: Extent): Plan | Shortage {
 	const terms = [...all.filter(isInside), ...gatewayTerms(limits.routes, extent.gatewayPorts)]
 	const outside = [...all.filter((term) => !isInside(term)), ...outsideTerms(limits, extent)]
 	return {
-		server: serverLimits(limits, pieces, records),
+		server: serverLimits(limits, extent.servers, pieces, records),
 		terms,
 		totalBytes: sumOf(terms),
 		outside,
@@ -113,13 +115,16 @@ function mebibytes(bytes: number): number {
 	return Math.ceil(bytes / 2 ** 20)
 }
 
-export function serverLimits(limits: Limits, pieces: number, records: number): ServerLimits {
+export function serverLimits(
+	limits: Limits, servers: number, pieces: number, records: number,
+): ServerLimits {
 	const { connections, programs, keepalive, deadPeer, idle, drain, socketBuffer } = limits
 	return {
 		...HOST_LIMITS,
 		connections,
 		pieces,
 		records,
+		finished: Math.max(FINISHED_MIN, Math.floor(FINISHED_MAX / Math.max(1, servers))),
 		programs,
 		liveness: { keepalive, deadPeer, idle },
 		drain,
@@ -131,7 +136,7 @@ function serverTerms(limits: Limits, extent: Extent, pieces: number, records: nu
 	if (extent.servers === 0) return []
 	const more = extent.listens - 1
 	return [
-		...budgetOf(serverLimits(limits, pieces, records), extent.servers),
+		...budgetOf(serverLimits(limits, extent.servers, pieces, records), extent.servers),
 		...more > 0 ? [{
 			count: more * 2 * HOST_LIMITS.batch, bytes: SLOT_BYTES,
 			what: 'packet slots of the other listen addresses',

@@ -233,7 +233,8 @@ export class Server {
 		const { box, random, clock } = this.#options.platform
 		const { keys, extension } = spec
 		// A copy of its own, which it wipes: another server may have the same keys.
-		const handshake = new ServerHandshake(box, random, keys.secretKey.slice(), clock())
+		const handshake = new ServerHandshake(box, random, keys.secretKey.slice(), clock(),
+			this.#options.limits.finished)
 		const own = extension === 'any' ? extension : new OwnExtension(extension.value)
 		const identity = new Identity(keys.publicKey, handshake, own)
 		assert(this.endpoint.add(identity), 'checkServers has seen to it')

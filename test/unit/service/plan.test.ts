@@ -61,7 +61,8 @@ test('a shortage says what would do: so much memory, or so few connections, and 
 })
 
 test('1,024 connections fit into 48M, as the product page has it', (t) => {
-	t.notThrows(() => plan({ ...LIMITS, memory: 48 * 2 ** 20 }, ONE_SERVER))
+	const limits = { ...LIMITS, memory: 48 * 2 ** 20 }
+	for (const servers of [1, 2, 16]) t.notThrows(() => plan(limits, { ...ONE_SERVER, servers }))
 })
 
 test('the gateway\'s tables take no more than their terms say', (t) => {
