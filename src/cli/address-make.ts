@@ -20,13 +20,13 @@ import { Expected, type Arguments } from './arguments.ts'
 import type { Run } from './command.ts'
 import { didYouMean } from './nearest.ts'
 import { printJson, printLine } from './output.ts'
-import { readExtension, readFenceEntry, readHost, readKey, readName, readPort } from './values.ts'
+import { readExtension, readFenceEntry, readHosts, readKey, readName, readPort } from './values.ts'
 
 export const run: Run = async (args) => {
 	const file = args.text('config')
 	const config = file === undefined ? undefined
 		: await loadConfig(file, { boards: args.text('boards') })
-	const hosts = args.values('host', readHost)
+	const hosts = args.values('host', readHosts)?.flat()
 	if ((hosts?.length ?? 0) > HOSTS_MAX) {
 		throw new Usage(`--host: at most ${HOSTS_MAX} in one address`)
 	}

@@ -4,15 +4,23 @@ import type { Bytes } from '../base/bytes.ts'
 import { fromHex } from '../base/hex.ts'
 import { SECOND, type Nanos } from '../base/time.ts'
 import { parseFenceEntry, type FenceEntry } from '../gateway/fence.ts'
-import { hostFault, nameFault, portFault, type Fault } from '../service/address-parts.ts'
+import { hexFault, hostFault, nameFault, portFault, type Fault } from '../service/address-parts.ts'
 import { Expected } from './arguments.ts'
 
 export function readPort(text: string): number | Expected {
 	return expectation(portFault(text)) ?? Number(text)
 }
 
-export function readHost(text: string): string | Expected {
-	return expectation(hostFault(text)) ?? text
+/** One, or several with commas, as in an address. */
+export function readHosts(text: string): string[] | Expected {
+	const hosts = text.split(',')
+	let at = 0
+	for (const host of hosts) {
+		const fault = hostFault(host)
+		if (fault !== undefined) return expectation({ ...fault, at: at + fault.at })!
+		at += host.length + 1
+	}
+	return hosts
 }
 
 /** A server's name as typed: its UTF-8 bytes. */
@@ -21,12 +29,13 @@ export function readName(text: string): Bytes | Expected {
 	return expectation(nameFault(name)) ?? name
 }
 
-export function readExtension(text: string): Bytes | Expected {
-	return fromHex(text, 16) ?? new Expected('32 hexadecimal digits')
+/** or: what else is right there. */
+export function readExtension(text: string, or = ''): Bytes | Expected {
+	return expectation(hexFault(text, 16), or) ?? fromHex(text, 16)!
 }
 
 export function readKey(text: string): Bytes | Expected {
-	return fromHex(text, 32) ?? new Expected('64 hexadecimal digits')
+	return expectation(hexFault(text, 32)) ?? fromHex(text, 32)!
 }
 
 /** Seconds, with fractions: 2.5 */
@@ -63,6 +72,6 @@ export function readEndpoint(text: string): Endpoint | Expected {
 	return { ip, port: Number(port) }
 }
 
-function expectation(fault: Fault | undefined): Expected | undefined {
-	return fault && new Expected(`${fault.expected} (column ${fault.at + 1})`)
+function expectation(fault: Fault | undefined, or = ''): Expected | undefined {
+	return fault && new Expected(`${fault.expected}${or} (column ${fault.at + 1})`)
 }

@@ -57,6 +57,16 @@ export function portFault(text: string): Fault | undefined {
 	return { at: 0, expected: 'a UDP port from 1 to 65535', found: text }
 }
 
+/** n bytes. */
+export function hexFault(text: string, n: number): Fault | undefined {
+	const expected = `${2 * n} hexadecimal digits`
+	const wrong = text.search(/[^0-9a-f]/i)
+	if (wrong >= 0) {
+		return { at: wrong, expected, found: String.fromCodePoint(text.codePointAt(wrong)!) }
+	}
+	return text.length === 2 * n ? undefined : { at: Math.min(text.length, 2 * n), expected }
+}
+
 /** A name that fits the wire. */
 export function nameFault(name: Bytes): Fault | undefined {
 	if (writeServerName(new Uint8Array(SERVER_NAME_BYTES), 0, name)) return undefined

@@ -8,7 +8,7 @@ import type { Bytes } from '../base/bytes.ts'
 import { fromHex, toHex } from '../base/hex.ts'
 import { HOSTS_MAX } from '../limits.ts'
 import { Usage } from '../platform/trouble.ts'
-import { hostFault, nameFault, portFault } from './address-parts.ts'
+import { hexFault, hostFault, nameFault, portFault } from './address-parts.ts'
 
 export const SCHEME = 'curvecp://'
 export const DEFAULT_PORT = 4000
@@ -232,12 +232,9 @@ function readExtension(piece: Piece | undefined): Told | undefined {
 }
 
 function readHex({ text, at }: Piece, n: number): Bytes {
-	const bytes = fromHex(text, n)
-	if (bytes !== undefined) return bytes
-	const wrong = text.search(/[^0-9a-f]/i)
-	const form = `${2 * n} hexadecimal digits`
-	if (wrong >= 0) refuse(at + wrong, form, text[wrong])
-	return refuse(at + Math.min(text.length, 2 * n), form, text.length)
+	const fault = hexFault(text, n)
+	if (fault !== undefined) refuse(at + fault.at, fault.expected, fault.found ?? text.length)
+	return fromHex(text, n)!
 }
 
 function verify(address: Address, check: Piece): void {

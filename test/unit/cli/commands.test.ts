@@ -100,7 +100,11 @@ test('address make: what it refuses', (t) => {
 		[['--keys', dir, '--host', 'a b'],
 			"--host 'a b': expected an IPv4 address or a DNS name (column 2)"],
 		[['--keys', dir, '--host', 'a', '--extension', '12'],
-			"--extension '12': expected 32 hexadecimal digits"],
+			"--extension '12': expected 32 hexadecimal digits (column 3)"],
+		[['--keys', dir, '--host', 'a', '--extension', `${'0'.repeat(20)}x`],
+			`--extension '${'0'.repeat(20)}x': expected 32 hexadecimal digits (column 21)`],
+		[['--keys', dir, '--host', 'a,b c'],
+			"--host 'a,b c': expected an IPv4 address or a DNS name (column 4)"],
 		[['--keys', dir, ...Array<string[]>(9).fill(['--host', 'a']).flat()],
 			'--host: at most 8 in one address'],
 	]
