@@ -12,6 +12,8 @@ import { loadConfig, type Config } from '../service/config.ts'
 import { gatewaySpec, type GatewaySpec } from '../service/gateway-spec.ts'
 import { startGateway, type Gateway } from '../service/gateway.ts'
 import { stderrLog, type Log } from '../service/log.ts'
+import { bindControl } from '../service/control.ts'
+import { controlPath } from '../service/control-place.ts'
 import { manage } from '../service/manage.ts'
 import { gatewayTerms, sumOf } from '../service/plan.ts'
 import { parseRouteLine, type ReloadResult, type Route } from '../service/routes-file.ts'
@@ -36,11 +38,11 @@ export const run: Run = async (args) => {
 	const gateway = await startGateway(spec, platform, log)
 	const reload = async (): Promise<ReloadResult> =>
 		await gateway.reload(specOf(args, await readConfig(args)))
+	const place = args.text('control') ?? config?.control ?? controlPath(`gateway-${spec.wan}`)
 	const management = await manage({
 		process: 'gateway', log, servers: [], gateway, reload, ...memoryOf(spec),
 	}, {
-		control: args.text('control') ?? config?.control, name: `gateway-${spec.wan}`,
-		metrics: config?.metrics,
+		control: await bindControl(place, log), metrics: config?.metrics,
 	}, platform.clock).catch((error: unknown) => {
 		gateway.stop()
 		throw error

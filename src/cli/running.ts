@@ -14,6 +14,8 @@ import type { CandidateOptions } from '../service/config-candidate.ts'
 import type { Changes } from '../service/config-changes.ts'
 import { configCommands } from '../service/config-commands.ts'
 import type { Config } from '../service/config.ts'
+import { bindControl, type BoundControl } from '../service/control.ts'
+import { controlPath } from '../service/control-place.ts'
 import { stderrLog, type Log } from '../service/log.ts'
 import { manage, type Management } from '../service/manage.ts'
 import { gatewayTerms, sumOf } from '../service/plan.ts'
@@ -36,11 +38,19 @@ export async function runConfig(
 	const platform = await openPlatform()
 	const log = stderrLog(config.log.level, config.log.format)
 	let startConsole: StartConsole | undefined
+	let control: BoundControl | undefined
 	const run = await startRun({
 		config, platform, log, console: (context) => startConsole?.(context),
+		prepare: async ([port]) => {
+			const name = kind === 'run' ? 'run' : `server-${port}`
+			control = await bindControl(args.text('control') ?? config.control ?? controlPath(name), log)
+		},
+	}).catch((error: unknown) => {
+		control?.close()
+		throw error
 	})
 	handleSignals(run, log, again)
-	const management = await manageRun(kind, args, run, { log, platform }, again)
+	const management = await manageRun(kind, run, { log, platform }, control, again)
 	const host = hostOf(run, management.commands, systemTimers, log)
 	startConsole = consoleOver(host)
 	run.parts.push(new SerialConsole(run.config.console, host))
@@ -55,10 +65,10 @@ export async function runConfig(
 	return EXIT_DONE
 }
 
-/** The control socket and the metrics, before they could be missed. */
+/** Who can ask, and the metrics, before they could be missed. */
 async function manageRun(
-	kind: Kind, args: Arguments, run: Run, { log, platform }: Pick<RunOptions, 'log' | 'platform'>,
-	again: (() => Promise<Config>) | undefined,
+	kind: Kind, run: Run, { log, platform }: Pick<RunOptions, 'log' | 'platform'>,
+	control: BoundControl | undefined, again: (() => Promise<Config>) | undefined,
 ): Promise<Management> {
 	const { config } = run
 	const { memory, routes } = config.limits
@@ -73,11 +83,7 @@ async function manageRun(
 				...runCommands(run, platform), ...configCommands(changeable(kind, args, run, log)),
 			]),
 			...again === undefined ? {} : { reload: () => run.reload(again) },
-		}, {
-			control: args.text('control') ?? config.control,
-			name: kind === 'run' ? 'run' : `server-${run.servers[0]!.server.port}`,
-			metrics: config.metrics,
-		}, platform.clock)
+		}, { control, metrics: config.metrics }, platform.clock)
 	} catch (error) {
 		run.stopNow()
 		throw error

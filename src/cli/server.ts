@@ -3,9 +3,8 @@
 import { mkdirSync } from 'node:fs'
 import type { Bytes } from '../base/bytes.ts'
 import { toHex } from '../base/hex.ts'
-import { makeTweetnacl } from '../crypto/tweetnacl.ts'
-import { makeEntropy } from '../platform/entropy.ts'
 import { createKeys, readPublicKey } from '../platform/keydir.ts'
+import { openPlatform } from '../platform/platform.ts'
 import { codeOf, EXIT_DONE, Usage } from '../platform/trouble.ts'
 import { addressOf } from '../platform/udp.ts'
 import { planJson, planText } from '../service/board-report.ts'
@@ -32,7 +31,7 @@ const SERVER_FLAGS = ['keys', 'listen', 'extension', 'serve'] as const
 export const run: Run = async (args) => {
 	const config = await readConfig(args)
 	if (args.has('plan')) return printPlan(config, args.has('json'))
-	if (config.servers.some(({ keys }) => keys === DEFAULT_KEYS)) makeDefaultKeys()
+	if (config.servers.some(({ keys }) => keys === DEFAULT_KEYS)) await makeDefaultKeys()
 	const again = args.has('config') ? (): Promise<Config> => readConfig(args) : undefined
 	return await runConfig('server', args, config, again)
 }
@@ -102,8 +101,7 @@ function readNames(texts: readonly string[]): Pick<NameConfig, 'name' | 'service
 
 function readExtensionFlag(text: string): Bytes | 'any' | 'from-source' | Expected {
 	if (text === 'any' || text === 'from-source') return text
-	const value = readExtension(text)
-	return value instanceof Expected ? new Expected(`${value.what}, or any`) : value
+	return readExtension(text, ', or any')
 }
 
 function printPlan(config: Config, json: boolean): number {
@@ -114,12 +112,13 @@ function printPlan(config: Config, json: boolean): number {
 	return EXIT_DONE
 }
 
-function makeDefaultKeys(): void {
+async function makeDefaultKeys(): Promise<void> {
 	try {
 		readPublicKey(DEFAULT_KEYS)
 	} catch (error) {
 		if (codeOf(error) !== 'ENOENT') throw error
 		mkdirSync(DEFAULT_FOLDER, { recursive: true })
-		createKeys(DEFAULT_KEYS, makeTweetnacl(), makeEntropy())
+		const { box, random } = await openPlatform()
+		createKeys(DEFAULT_KEYS, box, random)
 	}
 }

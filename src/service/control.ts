@@ -20,13 +20,25 @@ export interface Control {
 	close(): void
 }
 
+/** A socket that has its name; who connects waits until there is somebody to answer. */
+export interface BoundControl extends Control {
+	answer(commands: Commands): void
+}
+
 /** undefined: it could not be made, which is a warning and no more. */
 export async function openControl(
 	wanted: string, commands: Commands, log: Log,
 ): Promise<Control | undefined> {
+	const control = await bindControl(wanted, log)
+	control?.answer(commands)
+	return control
+}
+
+/** For a process that is about to become another user: its place is that of the first. */
+export async function bindControl(wanted: string, log: Log): Promise<BoundControl | undefined> {
 	try {
 		prepareFolder(wanted)
-		return await listen(wanted, commands, log)
+		return await listen(wanted, log)
 	} catch (error) {
 		const cause = error instanceof Trouble ? error.message : `${wanted}: ${causeOf(error)}`
 		log.say('warn', 'no-control-socket', { cause, cost: 'curvegate status cannot see us' })
@@ -34,12 +46,13 @@ export async function openControl(
 	}
 }
 
-async function listen(wanted: string, commands: Commands, log: Log): Promise<Control> {
+async function listen(wanted: string, log: Log): Promise<BoundControl> {
 	const clients = new Set<Socket>()
+	let commands: Commands | undefined
 	const server = createServer((socket) => {
 		clients.add(socket)
 		socket.once('close', () => clients.delete(socket))
-		serve(socket, commands, log)
+		if (commands !== undefined) serve(socket, commands, log)
 	})
 	server.maxConnections = CLIENTS_MAX
 	const path = await bindPrivately(wanted, async (made) => await bind(server, made))
@@ -52,6 +65,10 @@ async function listen(wanted: string, commands: Commands, log: Log): Promise<Con
 	server.unref()
 	return {
 		path,
+		answer: (all) => {
+			commands = all
+			for (const socket of clients) serve(socket, all, log)
+		},
 		close: () => {
 			server.close()
 			for (const socket of clients) socket.destroy()

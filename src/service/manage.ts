@@ -2,17 +2,14 @@
 // they are wanted.
 
 import type { Clock } from '../platform/clock.ts'
-import { openControl } from './control.ts'
+import type { BoundControl } from './control.ts'
 import { commandsOf, type Commands } from './control-commands.ts'
-import { controlPath } from './control-place.ts'
 import { statusOf, type Managed } from './status.ts'
 import type { Listen } from './toml-values.ts'
 
 export interface ManageOptions {
-	/** --control PATH, or the configuration's; undefined: the usual place under this name. */
-	readonly control: string | undefined
-	/** server-4000, gateway-eth0, run. */
-	readonly name: string
+	/** undefined: it could not be made. */
+	readonly control: BoundControl | undefined
 	readonly metrics?: Listen | undefined
 }
 
@@ -26,20 +23,24 @@ export interface Management {
 	close(): void
 }
 
-/** Throws Trouble when the metrics' address cannot be had; a missing socket is a warning. */
+/** Throws Trouble when the metrics' address cannot be had. */
 export async function manage(
-	managed: Managed, { control, name, metrics }: ManageOptions, clock: Clock,
+	managed: Managed, { control, metrics }: ManageOptions, clock: Clock,
 ): Promise<Management> {
 	const { log } = managed
 	const startedAt = clock()
 	const commands = commandsOf(managed, clock)
 	const http = metrics && await import('./metrics-server.ts').then(({ serveMetrics }) =>
 		serveMetrics(metrics, () => statusOf(managed, clock() - startedAt, 0), log))
-	const socket = await openControl(control ?? controlPath(name), commands, log)
+		.catch((error: unknown) => {
+			control?.close()
+			throw error
+		})
+	control?.answer(commands)
 	return {
-		commands, path: socket?.path, metricsPort: http?.port,
+		commands, path: control?.path, metricsPort: http?.port,
 		close: () => {
-			socket?.close()
+			control?.close()
 			http?.close()
 		},
 	}

@@ -13,11 +13,12 @@ import type { ServerLimits } from './budget.ts'
 import { changesOf, withoutRestart, type Changes } from './config-changes.ts'
 import { extentOf, listenText } from './config-check.ts'
 import type { Config, ServerConfig } from './config.ts'
-import { gatewaySpec } from './gateway-spec.ts'
-import { startGateway, type Gateway } from './gateway.ts'
+import { gatewaySpec, type GatewaySpec } from './gateway-spec.ts'
+import type { Gateway } from './gateway.ts'
 import type { Log } from './log.ts'
 import { isBehindGateway, ownRoutes } from './own-routes.ts'
-import { isShortage, planOf, serverLimits, shortageText } from './plan.ts'
+import { isShortage, planOf, serverLimits, shortageText, type Plan } from './plan.ts'
+import { formatSize } from './quantities.ts'
 import { makeShared, openServerUdp, Server, type Shared } from './server.ts'
 import { ServerSpecs, type Group } from './server-specs.ts'
 import type { StartConsole } from './service.ts'
@@ -38,19 +39,23 @@ export interface RunOptions {
 	readonly log: Log
 	/** Serves the console's names. */
 	readonly console?: StartConsole | undefined
+	/** What only the user who starts us may do: on ports that are bound, before anybody is served. */
+	readonly prepare?: ((ports: readonly number[]) => Promise<void>) | undefined
 }
 
 /** Throws Trouble and Usage, and then nothing of it runs. */
 export async function startRun(options: RunOptions): Promise<Run> {
 	const { config, platform, log } = options
 	const user = config.user === undefined ? undefined : findUser(config.user)
-	const limits = limitsOf(config)
+	const plan = planFor(config)
+	const limits = plan.server
 	const specs = new ServerSpecs(platform, log)
 	const groups = specs.read(config)
 	const opened = new Opened(platform, limits)
 	let note: string | undefined
 	try {
 		await opened.open(config, groups, specs, log)
+		await options.prepare?.([...opened.sockets.values()].map(({ port }) => port))
 		// Nobody is served as root, not even the first client.
 		keepDescriptors()
 		note = settle(user, config.gateway !== undefined)
@@ -59,14 +64,18 @@ export async function startRun(options: RunOptions): Promise<Run> {
 		throw error
 	}
 	if (note !== undefined) log.say('warn', 'note', { note })
+	log.say('info', 'memory', {
+		budget: formatSize(plan.totalBytes), beside: formatSize(plan.outsideBytes),
+		connections: limits.connections,
+	})
 	return new Run(options, specs, groups, opened)
 }
 
 /** For a start: the limits of [limits] made into sizes. */
-function limitsOf(config: Config): ServerLimits {
+function planFor(config: Config): Plan {
 	const plan = planOf(config.limits, extentOf(config))
 	if (isShortage(plan)) throw new Usage(shortageText(plan, config.limits))
-	return plan.server
+	return plan
 }
 
 /** Sockets and gateway, as long as a failure may still undo them. */
@@ -92,7 +101,7 @@ class Opened {
 		if (config.gateway === undefined) return
 		const spec = gatewaySpec(config, ownRoutes(config, own.value))
 		try {
-			this.gateway = await startGateway(spec, this.#platform, log)
+			await this.#startGateway(spec, log)
 		} catch (error) {
 			// The relay wants the public ports for itself.
 			if (config.gateway.datapath !== 'auto' || !(error instanceof Trouble)) throw error
@@ -110,7 +119,13 @@ class Opened {
 		await this.#bind(groups.filter((group) => !behind.includes(group)))
 		await this.#bind(behind, 0)
 		const spec = gatewaySpec(config, ownRoutes(config, own.value, (one) => this.portOf(one)))
-		this.gateway = await startGateway({ ...spec, datapath: 'relay' }, this.#platform, log)
+		await this.#startGateway({ ...spec, datapath: 'relay' }, log)
+	}
+
+	/** Whoever has no gateway does not load it. */
+	async #startGateway(spec: GatewaySpec, log: Log): Promise<void> {
+		const { startGateway } = await import('./gateway.ts')
+		this.gateway = await startGateway(spec, this.#platform, log)
 	}
 
 	async #bind(groups: readonly Group[], port?: number): Promise<void> {
@@ -309,7 +324,7 @@ export class Run {
 
 /** What takes effect without new memory. */
 function freeLimits(config: Config, { pieces, records }: ServerLimits): Partial<ServerLimits> {
-	const { programs, liveness, drain } = serverLimits(config.limits, pieces, records)
+	const { programs, liveness, drain } = serverLimits(config.limits, 1, pieces, records)
 	return { programs, liveness, drain }
 }
 

@@ -1,7 +1,7 @@
 // The server command from outside: what it prints, what it refuses, how it ends.
 
-import { execFileSync } from 'node:child_process'
-import { existsSync, chmodSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, chmodSync, readFileSync, statSync } from 'node:fs'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
@@ -12,6 +12,7 @@ import { needs } from '../../support/needs.ts'
 import { freePort, makeFolder, start, type Owner, type Started } from '../../support/processes.ts'
 
 const MAIN = resolve('build/out/src/cli/main.js')
+const BUNDLE = resolve('build/curvegate')
 
 function startServer(owner: Owner, args: readonly string[], cwd: string): Started {
 	return start(owner, process.execPath, [MAIN, 'server', ...args], { cwd })
@@ -46,6 +47,33 @@ test('without any option: a page for newcomers, and how to see it', async (t) =>
 	await server.untilPrinted(/try it in another terminal: .*connect 'curvecp:/)
 	const line = /^curvecp:\/\/[0-9a-f]{64}@127\.0\.0\.1:\d+\/localhost\?.*\n$/
 	t.regex(server.stdout().toString(), line)
+	t.regex(server.stderr(), /^info memory budget=64M beside=\S+ connections=1024$/m)
+})
+
+test('what users start takes at most 60 MB when it listens', async (t) => {
+	const folder = makeFolder(t)
+	for (const which of ['first', 'second']) {
+		const args = ['server', '--listen', `127.0.0.1:${await freePort()}`]
+		const server = start(t, process.execPath, [BUNDLE, ...args], { cwd: folder })
+		await server.untilPrinted(/curvecp:/)
+		const resident = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))
+		const megabytes = Number(resident?.[1]) * 1024 / 1e6
+		t.true(megabytes < 60, `${which} start: ${megabytes} MB`)
+		await server.stop()
+	}
+})
+
+test('an environment that means nothing is refused', (t) => {
+	for (const [name, message] of [
+		['CURVEGATE_PLATFORM', 'expected auto, linux, portable'],
+		['CURVEGATE_CONGESTION', 'expected cubic or chicago'],
+	] as const) {
+		const said = spawnSync(process.execPath, [MAIN, 'server'], {
+			env: { ...process.env, [name]: 'fast' }, encoding: 'utf8', cwd: makeFolder(t),
+		})
+		t.is(said.status, 100)
+		t.is(said.stderr, `curvegate server: ${name} 'fast': ${message}\n`)
+	}
 })
 
 const refuses = test.macro({
@@ -127,4 +155,17 @@ needs('root', 'linux')('--user: every thread is that user, services too', async 
 	const rights = text.split('\n').filter((line) => /^Cap(Inh|Prm|Eff|Amb):/.test(line))
 	t.is(rights.length, 4 * users.length)
 	for (const line of rights) t.regex(line, /\t0{16}$/)
+})
+
+needs('root', 'linux')('--user: whoever started it can still ask', async (t) => {
+	const folder = makeFolder(t)
+	const control = join(folder, 'x.sock')
+	const args = ['--listen', `127.0.0.1:${await freePort()}`, '--user', 'nobody',
+		'--control', control]
+	const server = startServer(t, args, folder)
+	await server.untilPrinted(/curvecp:/)
+	const { mode, uid } = statSync(control)
+	t.deepEqual([mode & 0o777, uid], [0o600, 0])
+	const said = runCurvegate(['status', '--json', '--control', control])
+	t.is(JSON.parse(said.stdout).processes[0].pid, server.pid, said.stderr)
 })

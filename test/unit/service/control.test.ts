@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { now } from '../../../src/platform/clock.ts'
 import { askAll, ControlClient } from '../../../src/service/control-client.ts'
@@ -12,7 +12,7 @@ import { answerTo, commandsOf, type Commands } from '../../../src/service/contro
 import {
 	bindPrivately, controlFolder, controlPath, controlPaths, prepareFolder,
 } from '../../../src/service/control-place.ts'
-import { openControl, type Control } from '../../../src/service/control.ts'
+import { bindControl, openControl, type Control } from '../../../src/service/control.ts'
 import { Log } from '../../../src/service/log.ts'
 import type { Managed } from '../../../src/service/status.ts'
 import { makeFolder } from '../../support/processes.ts'
@@ -118,6 +118,27 @@ test('what cannot be made is a warning, never more', async (t) => {
 	t.regex(lines[1]!, /longer than 107 bytes/)
 	t.regex(lines[2]!, /a file of that name/)
 	t.regex(lines[3]!, /chmod 700/)
+})
+
+test('until it has its name it lies in a folder of its own, beside its place', async (t) => {
+	const folder = makeFolder(t)
+	let made = ''
+	await bindPrivately(join(folder, 'run.sock'), async (path) => {
+		made = path
+		writeFileSync(path, '')
+	})
+	t.is(dirname(dirname(made)), folder)
+	t.deepEqual(readdirSync(folder), ['run.sock'])
+})
+
+test('who asks before there is anybody to answer waits', async (t) => {
+	const path = join(makeFolder(t), 'run.sock')
+	const control = (await bindControl(path, quietLog()))!
+	t.teardown(() => control.close())
+	const answers = askAll(path)
+	await new Promise((done) => setImmediate(done))
+	control.answer(commandsOf(managed(), now))
+	t.is((await answers)[0]?.status.pid, process.pid)
 })
 
 test('a folder of another user is not trusted', (t) => {
