@@ -50,7 +50,7 @@ export async function runConfig(
 		throw error
 	})
 	handleSignals(run, log, again)
-	const management = await manageRun(kind, run, { log, platform }, control, again)
+	const management = await manageRun(run, kind, args, { log, platform, control, again })
 	const host = hostOf(run, management.commands, systemTimers, log)
 	startConsole = consoleOver(host)
 	run.parts.push(new SerialConsole(run.config.console, host))
@@ -65,10 +65,14 @@ export async function runConfig(
 	return EXIT_DONE
 }
 
+interface Means extends Pick<RunOptions, 'log' | 'platform'> {
+	readonly control: BoundControl | undefined
+	readonly again: (() => Promise<Config>) | undefined
+}
+
 /** Who can ask, and the metrics, before they could be missed. */
 async function manageRun(
-	kind: Kind, run: Run, { log, platform }: Pick<RunOptions, 'log' | 'platform'>,
-	control: BoundControl | undefined, again: (() => Promise<Config>) | undefined,
+	run: Run, kind: Kind, args: Arguments, { log, platform, control, again }: Means,
 ): Promise<Management> {
 	const { config } = run
 	const { memory, routes } = config.limits
