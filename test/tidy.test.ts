@@ -11,7 +11,7 @@ import { complaints, readSource, unreachable, type Source } from './support/tidy
 const ENTRIES = ['src/cli/main.ts']
 
 /** Whole and tested, and waiting for their users. */
-const AWAITED = ['src/cli/progress.ts', 'src/service/firmware/manifest.ts']
+const AWAITED: readonly string[] = []
 
 function readFolder(folder: string): Source[] {
 	if (!existsSync(folder)) return []

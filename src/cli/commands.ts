@@ -253,6 +253,23 @@ export const COMMANDS: readonly Command[] = [
 		load: () => import('./doctor.ts'),
 	},
 	{
+		name: 'update',
+		takes: ['FILE'],
+		summary: 'installs a signed update on this device: tried once, kept when the service answers',
+		options: [
+			{ name: 'older', summary: 'also one that is older than what runs' },
+			{ name: 'reboot', summary: 'tries it at once' },
+			{ name: 'dry-run', summary: 'checks all of it, and writes nothing' },
+			{ name: 'slots', value: 'FILE',
+				summary: 'what the first stage says of the device; /run/curvegate/slots.json when absent' },
+			{ name: 'key', value: 'FILE',
+				summary: 'whose updates are trusted; /etc/curvegate/update.pub when absent' },
+			JSON_OPTION,
+		],
+		examples: ['curvegate update rpi-4.update', 'ssh box curvegate update - <rpi-4.update'],
+		load: () => import('./update.ts'),
+	},
+	{
 		name: 'check',
 		takes: [],
 		summary: 'says everything that is wrong with a configuration, or what it comes to',

@@ -7,7 +7,7 @@ import { Refusal } from './control-commands.ts'
 
 const FIFO = '/run/curvegate/supervisor'
 
-export type SupervisorWord = 'reboot' | 'factory-reset'
+export type SupervisorWord = 'reboot' | 'restart' | 'factory-reset'
 
 /** It takes effect when the supervisor reads it: at once, and after the answer has left. */
 export function askSupervisor(word: SupervisorWord, fifo = FIFO): object {

@@ -2,7 +2,7 @@
 // or a power cut can leave, through several starts.
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { makeFolder } from '../../../support/processes.ts'
@@ -53,6 +53,9 @@ test('an update is tried once, and stays when it has answered', (t) => {
 	t.is(device.start(true), 'tried/curvegate')
 	t.false(existsSync(join(device.app, 'tried')))
 	for (let i = 0; i < 3; i++) t.is(device.start(i !== 0), 'good/curvegate')
+	for (const name of ['package.json', 'node_modules', 'boards']) {
+		t.is(readlinkSync(join(device.app, name)), `/usr/lib/curvegate/${name}`)
+	}
 })
 
 test('one that does not answer is taken away; the last good one runs on', (t) => {
