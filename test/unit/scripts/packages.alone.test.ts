@@ -139,14 +139,20 @@ for (const scripts of ['--ignore-scripts', '--foreground-scripts']) {
 
 const inFreshDebian = long('mmdebstrap', 'root', 'dpkg-deb')
 
-inFreshDebian('the .deb installs in a fresh Debian, and runs', async (t) => {
+/** A fresh Debian with our packages in its /tmp, and what more it shall have. */
+function makeDebian(t: ExecutionContext, ...more: string[]): string {
 	buildDebs('amd64')
 	const root = join(makeFolder(t), 'root')
-	say('mmdebstrap',
-		['--quiet', '--variant=apt', '--include=nodejs,libsodium23,passwd', 'trixie', root])
+	const include = ['nodejs', 'libsodium23', 'passwd', ...more].join()
+	say('mmdebstrap', ['--quiet', '--variant=apt', `--include=${include}`, 'trixie', root])
 	for (const deb of readdirSync(DEBS).filter((one) => /_(amd64|all)\.deb$/.test(one))) {
 		copyFileSync(join(DEBS, deb), join(root, 'tmp', deb))
 	}
+	return root
+}
+
+inFreshDebian('the .deb installs in a fresh Debian, and runs', async (t) => {
+	const root = makeDebian(t)
 	const inside = (line: string): string => say('chroot', [root, 'sh', '-ec', line])
 	inside('dpkg -i /tmp/*.deb')
 	t.regex(inside('getent passwd curvegate'), /:\/var\/lib\/curvegate:\/usr\/sbin\/nologin\n$/)
@@ -160,6 +166,60 @@ inFreshDebian('the .deb installs in a fresh Debian, and runs', async (t) => {
 	t.false(existsSync(join(root, 'usr/lib/curvegate')))
 	t.true(existsSync(join(root, 'var/lib/curvegate')), 'keys outlive a purge')
 })
+
+const CONFIG = `schema = 1
+keys = "/var/lib/curvegate/keys"
+[[server]]
+listen = "127.0.0.1:4000"
+[[server.name]]
+name = "who.example"
+service = "exec:id -un"
+`
+
+long('mmdebstrap', 'root', 'dpkg-deb', 'systemd-nspawn', 'nsenter')(
+	'a real systemd starts, reloads, restarts and stops the unit', async (t) => {
+		const root = makeDebian(t, 'systemd-sysv', 'dbus')
+		say('chroot', [root, 'sh', '-ec', 'dpkg -i /tmp/*.deb'])
+		writeFileSync(join(root, 'etc/curvegate/curvegate.toml'), CONFIG)
+		const machine = start(t, 'systemd-nspawn', ['--quiet', '--directory', root, '--boot',
+			'--private-network', '--register=no', '--keep-unit', '--console=pipe'],
+		{ env: { SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: '1' } })
+		const inside = (line: string): string => {
+			const init = say('pgrep', ['-P', String(machine.pid)]).trim()
+			return say('nsenter', ['--target', init, '--all', 'env', '-i', 'PATH=/usr/sbin:/usr/bin',
+				'sh', '-ec', line]).trim()
+		}
+		const isUp = (): boolean => {
+			try {
+				return inside('systemctl is-active multi-user.target') === 'active'
+			} catch {
+				return false
+			}
+		}
+		await machine.until(isUp, 'multi-user.target')
+		inside('runuser -u curvegate -- curvegate keygen /var/lib/curvegate/keys')
+		inside('systemctl start curvegate')
+		const ask = (): string => inside('echo | curvegate connect '
+			+ '"$(curvegate address make --config /etc/curvegate/curvegate.toml)"')
+		t.is(ask(), 'curvegate')
+		const pid = (): string => inside('systemctl show -p MainPID --value curvegate')
+		const rights = inside(`cat /proc/${pid()}/status`)
+		for (const set of ['Inh', 'Prm', 'Eff', 'Bnd', 'Amb']) {
+			t.regex(rights, new RegExp(`^Cap${set}:\\s+0+$`, 'm'))
+		}
+		t.regex(rights, /^NoNewPrivs:\s+1$/m)
+		t.regex(inside('curvegate status'), /who\.example/)
+		const before = pid()
+		inside('sed -i s/who.example/new.example/ /etc/curvegate/curvegate.toml')
+		inside('systemctl reload curvegate')
+		t.is(ask(), 'curvegate', 'the new name is served')
+		t.is(pid(), before)
+		inside(`kill -9 ${before}; until [ "$(systemctl is-active curvegate)" = active ]; do :; done`)
+		t.not(pid(), before)
+		t.is(ask(), 'curvegate')
+		inside('systemctl stop curvegate')
+		t.is(inside('systemctl is-failed curvegate || true'), 'inactive')
+	})
 
 needs('systemd-analyze')('systemd takes the units, and they forbid what can be forbidden', (t) => {
 	const folder = makeFolder(t)

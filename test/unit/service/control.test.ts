@@ -271,3 +271,14 @@ test('an answer that is none is trouble, and so is silence at the end', async (t
 	await once(server, 'listening')
 	await t.throwsAsync(askAll(path), { message: /unable to ask .*odd\.sock/ })
 })
+
+test('nothing is written outside of its folder: beside that we may have no rights', async (t) => {
+	const folder = makeFolder(t)
+	const made: string[] = []
+	await t.throwsAsync(bindPrivately(join(folder, 'run.sock'), async (path) => {
+		made.push(path)
+		throw new Error('enough')
+	}), { message: 'enough' })
+	t.deepEqual(made.map((path) => dirname(dirname(path))), [folder])
+	t.deepEqual(readdirSync(folder), [])
+})
