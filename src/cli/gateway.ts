@@ -4,9 +4,11 @@ import type { Bytes } from '../base/bytes.ts'
 import { CLIENTS_PREFIX_BYTES } from '../gateway/tables.ts'
 import { ROUTES_MAX } from '../limits.ts'
 import type { DatapathName } from '../platform/datapath.ts'
-import { openPlatform } from '../platform/platform.ts'
+import { keepDescriptors } from '../platform/linux/rights.ts'
+import { openPlatform, type Platform } from '../platform/platform.ts'
 import { EXIT_DONE, Usage } from '../platform/trouble.ts'
 import { addressText } from '../platform/udp.ts'
+import { findUser, settle } from '../platform/user.ts'
 import { dryRun } from '../service/gateway-dry-run.ts'
 import { loadConfig, type Config } from '../service/config.ts'
 import { gatewaySpec, type GatewaySpec } from '../service/gateway-spec.ts'
@@ -35,7 +37,7 @@ export const run: Run = async (args) => {
 		return EXIT_DONE
 	}
 	const log = stderrLog(config?.log.level ?? 'info', config?.log.format)
-	const gateway = await startGateway(spec, platform, log)
+	const gateway = await startSettled(spec, platform, log, config?.user)
 	const reload = async (): Promise<ReloadResult> =>
 		await gateway.reload(specOf(args, await readConfig(args)))
 	const place = args.text('control') ?? config?.control ?? controlPath(`gateway-${spec.wan}`)
@@ -58,6 +60,23 @@ export const run: Run = async (args) => {
 	await stopped
 	management.close()
 	return EXIT_DONE
+}
+
+/** Nothing is forwarded in userspace with more rights than that needs. */
+async function startSettled(
+	spec: GatewaySpec, platform: Platform, log: Log, name: string | undefined,
+): Promise<Gateway> {
+	const user = name === undefined ? undefined : findUser(name)
+	const gateway = await startGateway(spec, platform, log)
+	try {
+		keepDescriptors()
+		const note = settle(user, true)
+		if (note !== undefined) log.say('warn', 'note', { note })
+		return gateway
+	} catch (error) {
+		gateway.stop()
+		throw error
+	}
 }
 
 async function readConfig(args: Arguments): Promise<Config | undefined> {
@@ -85,6 +104,7 @@ function specOf(args: Arguments, config: Config | undefined): GatewaySpec {
 		datapath: args.value('datapath', readDatapath) ?? base?.datapath ?? 'auto',
 		applySysctl: args.has('apply-sysctl'),
 		clientsPrefix: base === undefined ? defaultPrefix() : base.clientsPrefix,
+		sourceRate: base?.sourceRate, targetRate: base?.targetRate,
 		encoded: allow === undefined ? base?.encoded : { allow, ports: allowPorts, sealKeys },
 		routesMax: base?.routesMax ?? ROUTES_MAX,
 	}

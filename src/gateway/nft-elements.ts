@@ -1,15 +1,24 @@
 // Routes as elements of the kernel's sets: all of them in portions at start, only differences
-// later. Text only. The sets are those of nft-rules.ts.
+// later. Text only. The sets are those of nft-rules.ts and nft-near.ts.
 
 import type { Bytes } from '../base/bytes.ts'
 import { toHex } from '../base/hex.ts'
-import { formatIpv4 } from '../wire/ip.ts'
+import { formatIpv4, inPrefix4, type Prefix4 } from '../wire/ip.ts'
 import { EXTENSION_BYTES } from '../wire/packets.ts'
 import type { RouteChanges, Tables } from './tables.ts'
 import { formatMac, type Target } from './target.ts'
 
 /** Elements in one transaction: a million at once cost nft 764 MB. */
 export const PORTION = 50_000
+
+/** Which set of which table an element belongs to. */
+export interface NftLayout {
+	readonly table: string
+	/** The public ports. */
+	readonly ports: readonly number[]
+	/** Networks whose servers go the short way. */
+	readonly near: readonly Prefix4[]
+}
 
 type Verb = 'add' | 'delete'
 type Family = 'ip' | 'netdev'
@@ -47,17 +56,19 @@ class Portion {
 }
 
 /** Every element of the tables as they are, a transaction at a time. */
-export function* nftPortions(tables: Tables, table: string, size = PORTION): Generator<string> {
-	const portion = new Portion(table)
+export function* nftPortions(
+	tables: Tables, layout: NftLayout, size = PORTION,
+): Generator<string> {
+	const portion = new Portion(layout.table)
 	const extension = new Uint8Array(EXTENSION_BYTES)
 	for (let row = 0; row < tables.routes.rows; row++) {
 		if (!tables.routes.isUsed(row)) continue
 		tables.routes.extensionOf(row, extension, 0)
-		putRoute(portion, 'add', tables.ports, extension, tables.routes.targetOf(row))
+		putRoute(portion, 'add', layout, extension, tables.routes.targetOf(row))
 		if (portion.count >= size) yield portion.take()
 	}
 	for (const target of tables.locals.targets()) {
-		putLocal(portion, 'add', tables.ports, target)
+		putLocal(portion, 'add', layout, target)
 		if (portion.count >= size) yield portion.take()
 	}
 	if (portion.count > 0) yield portion.take()
@@ -65,12 +76,12 @@ export function* nftPortions(tables: Tables, table: string, size = PORTION): Gen
 
 /** Gathers what changes in the tables from now on. */
 export class NftDifferences implements RouteChanges {
-	readonly #ports: readonly number[]
+	readonly #layout: NftLayout
 	readonly #portion: Portion
 
-	constructor(tables: Tables, table: string) {
-		this.#ports = tables.ports
-		this.#portion = new Portion(table)
+	constructor(layout: NftLayout) {
+		this.#layout = layout
+		this.#portion = new Portion(layout.table)
 	}
 
 	get count(): number {
@@ -83,32 +94,38 @@ export class NftDifferences implements RouteChanges {
 	}
 
 	routeSet(extension: Bytes, target: Target): void {
-		putRoute(this.#portion, 'add', this.#ports, extension, target)
+		putRoute(this.#portion, 'add', this.#layout, extension, target)
 	}
 
 	routeDeleted(extension: Bytes, target: Target): void {
-		putRoute(this.#portion, 'delete', this.#ports, extension, target)
+		putRoute(this.#portion, 'delete', this.#layout, extension, target)
 	}
 
 	localAdded(target: Target): void {
-		putLocal(this.#portion, 'add', this.#ports, target)
+		putLocal(this.#portion, 'add', this.#layout, target)
 	}
 
 	localRemoved(target: Target): void {
-		putLocal(this.#portion, 'delete', this.#ports, target)
+		putLocal(this.#portion, 'delete', this.#layout, target)
 	}
 }
 
 function putRoute(
-	to: Portion, verb: Verb, ports: readonly number[], extension: Bytes, target: Target,
+	to: Portion, verb: Verb, layout: NftLayout, extension: Bytes, target: Target,
 ): void {
+	const { ports } = layout
 	const key = `0x${toHex(extension)}`
 	// Deletions name the key only.
-	const value = (text: string | number): string => verb === 'add' ? `${key} : ${text}` : key
+	const value = (text: string | number, of = key): string =>
+		verb === 'add' ? `${of} : ${text}` : of
 	switch (target.kind) {
 		case 'ipv4':
-			to.put(verb, 'ip', changesPort(target.port, ports) ? 'ported' : 'servers',
-				value(formatIpv4(target.address)))
+			if (isNear(layout, target)) {
+				to.put(verb, 'netdev', 'near', value(formatIpv4(target.address), nearKey(extension)))
+			} else {
+				to.put(verb, 'ip', changesPort(target.port, ports) ? 'ported' : 'servers',
+					value(formatIpv4(target.address)))
+			}
 			break
 		case 'own':
 			to.put(verb, 'ip', 'own', key)
@@ -121,7 +138,7 @@ function putRoute(
 			to.put(verb, 'ip', 'upward', key)
 			return
 		case 'mac':
-			to.put(verb, 'netdev', 'macs', value(formatMac(target.mac)))
+			to.put(verb, 'netdev', 'macs', value(formatMac(target.mac), nearKey(extension)))
 			return
 	}
 	if (!changesPort(target.port, ports)) return
@@ -129,12 +146,22 @@ function putRoute(
 	to.put(verb, 'ip', 'changed', key)
 }
 
+function isNear({ ports, near }: NftLayout, target: Target): boolean {
+	if (target.kind !== 'ipv4' || changesPort(target.port, ports)) return false
+	return near.some((prefix) => inPrefix4(prefix, target.address))
+}
+
+/** An extension as four words. */
+function nearKey(extension: Bytes): string {
+	return [0, 4, 8, 12].map((at) => `0x${toHex(extension, at, 4)}`).join(' . ')
+}
+
 function changesPort(port: number, ports: readonly number[]): boolean {
 	return port !== 0 && (ports.length > 1 || port !== ports[0])
 }
 
 /** IPv6 servers are translated in userspace: the kernel does not know them. */
-function putLocal(to: Portion, verb: Verb, ports: readonly number[], target: Target): void {
+function putLocal(to: Portion, verb: Verb, { ports }: NftLayout, target: Target): void {
 	if (target.kind !== 'ipv4') return
 	const address = formatIpv4(target.address)
 	const quoted = `0x${target.address.toString(16).padStart(8, '0')}`
@@ -147,13 +174,20 @@ function putLocal(to: Portion, verb: Verb, ports: readonly number[], target: Tar
 }
 
 /** Verified extensions that the kernel may forward by itself until they expire. */
-export function nftLearn(table: string, extensions: readonly Bytes[],
-	addresses: readonly number[]): string {
-	const elements = extensions.map((e, i) => `0x${toHex(e)} : ${formatIpv4(addresses[i]!)}`)
-	return `add element ip ${table} learned { ${elements.join(', ')} }\n`
+export function nftLearn(
+	layout: NftLayout, extensions: readonly Bytes[], addresses: readonly number[],
+): string {
+	const portion = new Portion(layout.table)
+	extensions.forEach((extension, i) => {
+		const address = addresses[i]!
+		const near = isNear(layout, { kind: 'ipv4', address, port: 0 })
+		const key = near ? nearKey(extension) : `0x${toHex(extension)}`
+		portion.put('add', near ? 'netdev' : 'ip', 'learned', `${key} : ${formatIpv4(address)}`)
+	})
+	return portion.take()
 }
 
 /** After keys were revoked nothing learnt may stand. */
 export function nftForget(table: string): string {
-	return `flush map ip ${table} learned\n`
+	return `flush map ip ${table} learned\nflush map netdev ${table} learned\n`
 }

@@ -61,6 +61,9 @@ export class Tables {
 	readonly sources: Buckets
 	readonly targets: Buckets
 	readonly icmp: Buckets
+	/** The same limits for a datapath that counts by itself. */
+	readonly sourceRate: Rate
+	readonly targetRate: Rate
 	/** Where the extension looked up last leads. */
 	readonly to = new Place()
 	/** Its row, -1 when it carried its own address. */
@@ -81,8 +84,10 @@ export class Tables {
 		this.forbidden = settings.forbidden
 		this.routes = new RouteTable(settings.routesMax, key(), key())
 		this.locals = new Locals(settings.routesMax, key(), key())
-		this.sources = new Buckets(BUCKETS, settings.sourceRate ?? SOURCE_RATE, key(), key())
-		this.targets = new Buckets(BUCKETS, settings.targetRate ?? TARGET_RATE, key(), key())
+		this.sourceRate = settings.sourceRate ?? SOURCE_RATE
+		this.targetRate = settings.targetRate ?? TARGET_RATE
+		this.sources = new Buckets(BUCKETS, this.sourceRate, key(), key())
+		this.targets = new Buckets(BUCKETS, this.targetRate, key(), key())
 		this.icmp = new Buckets(1, settings.icmpRate ?? ICMP_RATE, key(), key())
 		const several = settings.ports.length > 1
 		this.#origins = several

@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import type { Bytes } from '../base/bytes.ts'
-import { parseIpv4, parseIpv6 } from '../wire/ip.ts'
+import { parseIpv4, parseIpv6, type Prefix4 } from '../wire/ip.ts'
 import { Trouble, troubleOf } from './trouble.ts'
 
 export interface Interface {
@@ -24,6 +24,45 @@ export function findInterface(name: string): Interface {
 	}
 	const first = entries?.find(({ family }) => family === 'IPv4')
 	return { name, mac, address: first === undefined ? undefined : parseIpv4(first.address) }
+}
+
+/** IPv4 networks that the kernel reaches over the interface without a router. */
+export function networksOf(ifname: string): Prefix4[] {
+	let table: string
+	try {
+		table = readFileSync('/proc/net/route', 'latin1')
+	} catch {
+		return []
+	}
+	// Iface Destination Gateway Flags RefCnt Use Metric Mask …, addresses in the machine's order.
+	return table.split('\n').flatMap((line): Prefix4[] => {
+		const [name, base = '', gateway = '', , , , , mask = ''] = line.split('\t')
+		if (name?.trim() !== ifname || Number(gateway) !== 0 || Number(`0x${mask}`) === 0) return []
+		return [{ base: swapped(base), bits: Math.clz32(~swapped(mask)) }]
+	})
+}
+
+function swapped(hex: string): number {
+	const view = new DataView(new ArrayBuffer(4))
+	view.setUint32(0, parseInt(hex, 16), os.endianness() === 'LE')
+	return view.getUint32(0)
+}
+
+/** What the interface has received, from the kernel's own count; undefined: it is gone. */
+export function receivedPackets(ifname: string): number | undefined {
+	try {
+		return Number(readFileSync(`/sys/class/net/${ifname}/statistics/rx_packets`, 'latin1'))
+	} catch {
+		return undefined
+	}
+}
+
+export function mtuOf(ifname: string): number {
+	try {
+		return Number(readFileSync(`/sys/class/net/${ifname}/mtu`, 'latin1'))
+	} catch {
+		return 0
+	}
 }
 
 function macOf(name: string): string | undefined {

@@ -7,28 +7,33 @@ import { SECOND } from '../base/time.ts'
 import type { Forwarder } from '../gateway/forward.ts'
 import { FRAME_AT, IPV4_BYTES, UDP_BYTES, type Frame } from '../gateway/frame.ts'
 import { NftDifferences, nftForget, nftLearn, nftPortions } from '../gateway/nft-elements.ts'
-import { nftChains, nftTable, type NftSettings } from '../gateway/nft-rules.ts'
+import { nftChains, nftTable } from '../gateway/nft-rules.ts'
+import type { NftSettings } from '../gateway/nft-text.ts'
 import { KIND_IPV4, KIND_MAC } from '../gateway/route.ts'
 import { CHANGED_PORT_LIFE, LEARNED_LIFE, LEARNED_MAX } from '../limits.ts'
-import { EXTENSION_BYTES, PACKET_RECEIVER_EXTENSION } from '../wire/packets.ts'
+import type { Prefix4 } from '../wire/ip.ts'
+import { EXTENSION_BYTES, PACKET_RECEIVER_EXTENSION, TO_SERVER_MAX } from '../wire/packets.ts'
+import { Crowd } from './crowd.ts'
 import type { Datapath } from './datapath.ts'
 import type { PacketDatapath } from './linux/packet-datapath.ts'
+import { findInterface, mtuOf, networksOf, readSysctl } from './network.ts'
 import {
-	nftApply, nftApplyNow, nftCheck, nftCounters, nftDelete, nftOwnTables, nftTableName,
+	nftApply, nftApplyNow, nftCheck, nftCounters, nftDelete, nftFilters, nftMissing, nftOwnTables,
+	nftTableName,
 	type NftTable,
 } from './nft.ts'
+import { causeOf } from './trouble.ts'
 
 export interface NftOptions {
 	readonly wan: string
 	readonly lan: string
-	readonly lanMac: string
 	readonly routeCounters: boolean
-	/** The kernel's own limits by client address and by server; undefined: none. */
-	readonly limits: Pick<NftSettings, 'sourceRate' | 'targetRate'>
 	/** undefined: what the kernel cannot forward is dropped. */
 	readonly helper: PacketDatapath | undefined
 }
 
+/** The longest packet that goes inward. */
+const PACKET_MAX = IPV4_BYTES + UDP_BYTES + TO_SERVER_MAX
 /** How long learnt extensions are gathered for one transaction. */
 const GATHER_MS = 20
 
@@ -38,6 +43,8 @@ export class NftDatapath implements Datapath {
 	readonly table: string
 	readonly #forwarder: Forwarder
 	readonly #options: NftOptions
+	readonly #crowd: Crowd
+	#near: readonly Prefix4[]
 	#settings: NftSettings | undefined
 	#differences: NftDifferences | undefined
 	#learnt = new Map<string, { readonly extension: Bytes, readonly address: number }>()
@@ -49,33 +56,69 @@ export class NftDatapath implements Datapath {
 		this.#forwarder = forwarder
 		this.#options = options
 		this.table = nftTableName(options.wan, process.pid)
+		this.#near = this.#shortWay()
+		const { sourceRate, targetRate } = forwarder.tables
+		const most = Math.min(sourceRate.perSecond, targetRate.perSecond)
+		this.#crowd = new Crowd(options.wan, most, () => void this.refence().catch(() => undefined))
 		if (options.helper === undefined) {
 			this.notes.push('no packet sockets: sealed and encoded extensions, IPv6 servers and '
 				+ 'ICMP errors are not forwarded')
 		}
 	}
 
+	/** Networks whose servers the kernel may reach without routing; none where that skips others. */
+	#shortWay(): readonly Prefix4[] {
+		const { lan } = this.#options
+		const no = `no short way to servers in the segment of ${lan}: `
+		const mtu = mtuOf(lan)
+		const filters = nftMissing() === undefined ? nftFilters() : []
+		if (filters.length > 0) this.notes.push(`${no}it would pass by ${filters.join(', ')}`)
+		else if (mtu < PACKET_MAX) this.notes.push(`${no}its MTU is ${mtu}`)
+		else return networksOf(lan)
+		return []
+	}
+
 	async start(): Promise<void> {
 		try {
 			const divertPorts = this.#options.helper?.openDiverts() ?? []
-			this.#settings = this.#settingsFor(divertPorts)
+			this.#settings = this.#checked(divertPorts)
 			await this.#load(this.#settings)
-			this.#differences = new NftDifferences(this.#forwarder.tables, this.table)
+			this.#differences = new NftDifferences(this.#settings)
 			this.#forwarder.tables.changes = this.#differences
 			await this.#options.helper?.start()
+			this.#crowd.start()
 		} catch (error) {
 			this.stop()
 			throw error
 		}
 	}
 
+	/** A kernel without the short way forwards all the same. */
+	#checked(divertPorts: readonly number[]): NftSettings {
+		const settings = this.#settingsFor(divertPorts)
+		try {
+			nftCheck(nftTable(settings) + nftChains(settings))
+			return settings
+		} catch (error) {
+			if (this.#near.length === 0) throw error
+			this.notes.push(`no short way to servers in the segment of ${this.#options.lan}: `
+				+ causeOf(error))
+		}
+		this.#near = []
+		const without = this.#settingsFor(divertPorts)
+		nftCheck(nftTable(without) + nftChains(without))
+		return without
+	}
+
 	#settingsFor(divertPorts: readonly number[]): NftSettings {
 		const { tables } = this.#forwarder
+		const { wan, lan } = this.#options
 		return {
-			...this.#options.limits, table: this.table, comment: `curvegate pid ${process.pid}`,
-			wan: this.#options.wan, lan: this.#options.lan, address: tables.address >>> 0,
-			ports: tables.ports,
-			fence: tables.fence, sealed: tables.isSealed, divertPorts, lanMac: this.#options.lanMac,
+			table: this.table, comment: `curvegate pid ${process.pid}`, wan, lan,
+			address: tables.address >>> 0, ports: tables.ports,
+			fence: tables.fence, sealed: tables.isSealed, divertPorts, lanMac: findInterface(lan).mac,
+			near: this.#near, sourceCheck: sourceCheck(wan), limited: this.#crowd.isThere,
+			sourceRate: tables.sourceRate, targetRate: tables.targetRate,
 			direct: tables.routes.kinds.includes(KIND_MAC),
 			routeCounters: this.#options.routeCounters, learnedMax: LEARNED_MAX,
 			learnedSeconds: LEARNED_LIFE / SECOND, changedPortSeconds: CHANGED_PORT_LIFE / SECOND,
@@ -86,13 +129,12 @@ export class NftDatapath implements Datapath {
 	* ruleset(divertPorts: readonly number[]): Generator<string> {
 		const settings = this.#settingsFor(divertPorts)
 		yield nftTable(settings)
-		yield* nftPortions(this.#forwarder.tables, this.table)
+		yield* nftPortions(this.#forwarder.tables, settings)
 		yield nftChains(settings)
 	}
 
 	/** A predecessor's table forwards until ours does, and goes in the same transaction. */
 	async #load(settings: NftSettings): Promise<void> {
-		nftCheck(nftTable(settings) + nftChains(settings))
 		const before = nftOwnTables(this.#options.wan)
 		const living = before.filter(({ pid }) => pid !== process.pid && isAlive(pid))
 		for (const { pid } of living) {
@@ -100,7 +142,7 @@ export class NftDatapath implements Datapath {
 		}
 		const mine = before.filter(({ pid }) => pid === process.pid)
 		await nftApply(nftDelete(mine) + nftTable(settings))
-		for (const portion of nftPortions(this.#forwarder.tables, this.table)) await nftApply(portion)
+		for (const portion of nftPortions(this.#forwarder.tables, settings)) await nftApply(portion)
 		const dead = before.filter((table) => !living.includes(table) && !mine.includes(table))
 		await nftApply(nftDelete(dead) + nftChains(settings))
 	}
@@ -121,7 +163,8 @@ export class NftDatapath implements Datapath {
 		const learnt = [...this.#learnt.values()]
 		this.#learnt.clear()
 		if (learnt.length === 0 || this.#settings === undefined) return
-		const text = nftLearn(this.table, learnt.map((l) => l.extension), learnt.map((l) => l.address))
+		const text = nftLearn(this.#settings, learnt.map(({ extension }) => extension),
+			learnt.map(({ address }) => address))
 		// A full map is no trouble: userspace goes on with these.
 		void this.#apply(text).catch(() => undefined)
 	}
@@ -169,12 +212,20 @@ export class NftDatapath implements Datapath {
 
 	stop(): void {
 		clearTimeout(this.#gathering)
+		this.#crowd.stop()
 		const { tables } = this.#forwarder
 		if (tables.changes === this.#differences) tables.changes = undefined
 		this.#options.helper?.stop()
 		if (this.#settings !== undefined) this.stopKernel()
 		this.#settings = undefined
 	}
+}
+
+/** The stricter of the two values counts. */
+function sourceCheck(wan: string): NftSettings['sourceCheck'] {
+	const values = ['all', wan].map((name) => readSysctl(`net.ipv4.conf.${name}.rp_filter`))
+	if (values.includes('2')) return 'loose'
+	return values.includes('1') ? 'strict' : 'none'
 }
 
 /** Tables that a gateway for this interface left when it was killed. */

@@ -93,20 +93,36 @@ export function nftDelete(tables: readonly NftTable[]): string {
 	return tables.map(({ family, name }) => `delete table ${family} ${name}\n`).join('')
 }
 
-/** Packets that each named counter of a table has seen. */
+/** Packets that each named counter has seen, in both families. */
 export function nftCounters(table: string): Map<string, number> {
 	const counts = new Map<string, number>()
-	for (const { counter } of listJson(['list', 'counters', 'table', 'ip', table])) {
-		if (counter !== undefined) counts.set(counter.name, counter.packets)
+	for (const family of ['ip', 'netdev']) {
+		for (const { counter } of listJson(['list', 'counters', 'table', family, table])) {
+			if (counter === undefined) continue
+			counts.set(counter.name, (counts.get(counter.name) ?? 0) + counter.packets)
+		}
 	}
 	return counts
+}
+
+/** Tables of others that filter what the kernel routes. */
+export function nftFilters(): string[] {
+	const found = new Set<string>()
+	for (const { chain } of listJson(['list', 'chains'])) {
+		if (chain?.type !== 'filter' || chain.table.startsWith(PREFIX)) continue
+		if (chain.family !== 'ip' && chain.family !== 'inet') continue
+		if (chain.hook !== 'prerouting' && chain.hook !== 'forward') continue
+		found.add(`table ${chain.family} ${chain.table}`)
+	}
+	return [...found]
 }
 
 /** Packets per route, by extension in hex; empty when the table does not count them. */
 export function nftRouteCounters(table: string): Map<string, number> {
 	const counts = new Map<string, number>()
-	for (const [kind, name] of [['map', 'servers'], ['map', 'ported'], ['set', 'own']] as const) {
-		for (const object of listJson(['list', kind, 'ip', table, name])) {
+	for (const [kind, family, name] of [['map', 'netdev', 'near'], ['map', 'ip', 'servers'],
+		['map', 'ip', 'ported'], ['set', 'ip', 'own']] as const) {
+		for (const object of listJson(['list', kind, family, table, name])) {
 			for (const element of object[kind]?.elem ?? []) {
 				const counted = elementOf(element)
 				if (counted !== undefined) counts.set(counted.key, counted.packets)
@@ -117,7 +133,11 @@ export function nftRouteCounters(table: string): Map<string, number> {
 }
 
 interface CountedElement {
-	readonly elem: { readonly val: string | number, readonly counter?: { readonly packets: number } }
+	readonly elem: {
+		/** A number of any length as text, or four words. */
+		readonly val: string | number | { readonly concat: readonly number[] }
+		readonly counter?: { readonly packets: number }
+	}
 }
 
 /** An element of nft's JSON: alone in a set, with its data behind it in a map. */
@@ -127,11 +147,16 @@ function elementOf(element: JsonElement): { key: string, packets: number } | und
 	if (typeof element === 'string' || typeof element === 'number') return undefined
 	const { elem } = 'elem' in element ? element : element[0]
 	if (elem?.counter === undefined) return undefined
-	return { key: String(elem.val).replace(/^0x/, '').padStart(32, '0'),
-		packets: elem.counter.packets }
+	const key = typeof elem.val === 'object'
+		? elem.val.concat.map((word) => word.toString(16).padStart(8, '0')).join('')
+		: String(elem.val).replace(/^0x/, '').padStart(32, '0')
+	return { key, packets: elem.counter.packets }
 }
 
 interface JsonObject {
+	readonly chain?: {
+		readonly family: string, readonly table: string, readonly type?: string, readonly hook?: string
+	}
 	readonly table?: { readonly family: string, readonly name: string }
 	readonly counter?: { readonly name: string, readonly packets: number }
 	readonly map?: { readonly elem?: readonly JsonElement[] }

@@ -24,7 +24,7 @@ const FREE_LIMITS = {
 } as const
 const FIXED_GATEWAY = {
 	wan: 'wan', lan: 'lan', address: 'address', ports: 'ports', datapath: 'datapath',
-	clientsPrefix: 'clients-prefix',
+	clientsPrefix: 'clients-prefix', sourceRate: 'source-rate', targetRate: 'target-rate',
 } as const
 const FREE_GATEWAY = { routes: 'routes', route: 'route', encoded: 'encoded' } as const
 

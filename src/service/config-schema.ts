@@ -173,6 +173,9 @@ const encoded = tables.table('[gateway.encoded]', {
 	ports: 'the ports that it may name, as ports = [4000]',
 })
 
+/** Packets a second. */
+const RATE_MAX = 1_000_000_000
+
 const gateway = tables.table('[gateway]', {
 	'wan': optional(networkInterface),
 	'lan': optional(networkInterface),
@@ -181,6 +184,8 @@ const gateway = tables.table('[gateway]', {
 	'datapath': optional(choice(DATAPATHS)),
 	'routes': optional(path),
 	'clients-prefix': optional(clientsPrefix),
+	'source-rate': optional(whole(1, RATE_MAX)),
+	'target-rate': optional(whole(1, RATE_MAX)),
 	'route': optional(list(route, 'tables headed [[gateway.route]], with double brackets')),
 	'encoded': optional(encoded),
 })

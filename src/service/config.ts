@@ -70,6 +70,9 @@ export interface GatewayConfig {
 	readonly route: readonly RouteConfig[]
 	/** Twelve bytes: where IPv6 servers see the IPv4 clients. */
 	readonly clientsPrefix: Bytes | undefined
+	/** Packets a second of one client address, and to one server; undefined: the default. */
+	readonly sourceRate: number | undefined
+	readonly targetRate: number | undefined
 	readonly encoded: EncodedConfig | undefined
 }
 
@@ -240,6 +243,8 @@ function gatewayOf(
 		routes: raw.routes === undefined ? undefined : locate(raw.routes),
 		route: raw.route ?? [],
 		clientsPrefix: raw['clients-prefix'],
+		sourceRate: raw['source-rate'],
+		targetRate: raw['target-rate'],
 		encoded: encoded && {
 			allow: encoded.allow,
 			ports: encoded.ports,

@@ -132,18 +132,17 @@ function make(
 }
 
 async function startNft(
-	{ spec, tables, forwarder, lanMac }: GatewayParts, options: ChooseOptions, reason: string,
+	{ spec, tables, forwarder }: GatewayParts, options: ChooseOptions, reason: string,
 ): Promise<Choice> {
 	const broken = (error: unknown): void => options.onBroken('nftables', error)
 	const sides = { wan: spec.wan, lan: spec.lan, lanPorts: () => [] }
-	const helper = missing('packet', { spec, tables, forwarder, lanMac }) === undefined
+	const helper = missing('packet', { spec, tables, forwarder }) === undefined
 		? new PacketDatapath(forwarder, {
 			...sides, udp: false, forwarded: (frame, port) => datapath.noteForwarded(frame, port),
 		}, options.platform.random, broken)
 		: undefined
 	const datapath: NftDatapath = new NftDatapath(forwarder, {
-		...sides, lanMac, routeCounters: options.routeCounters, helper,
-		limits: { sourceRate: undefined, targetRate: undefined },
+		...sides, routeCounters: options.routeCounters, helper,
 	})
 	await datapath.start()
 	const { table } = datapath

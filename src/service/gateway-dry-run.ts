@@ -11,10 +11,9 @@ const FIRST_DIVERT_PORT = 65_000
 export async function dryRun(
 	spec: GatewaySpec, platform: Platform, write: (text: string) => void,
 ): Promise<void> {
-	const { forwarder, tables, lanMac } = await prepareGateway(spec, platform)
+	const { forwarder, tables } = await prepareGateway(spec, platform)
 	const datapath = new NftDatapath(forwarder, {
-		wan: spec.wan, lan: spec.lan, lanMac, routeCounters: false, helper: undefined,
-		limits: { sourceRate: undefined, targetRate: undefined },
+		wan: spec.wan, lan: spec.lan, routeCounters: false, helper: undefined,
 	})
 	const diverts = tables.ports.map((_, i) => FIRST_DIVERT_PORT + i)
 	for (const text of datapath.ruleset(diverts)) write(text)

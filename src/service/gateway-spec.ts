@@ -22,6 +22,9 @@ export interface GatewaySpec {
 	readonly applySysctl: boolean
 	/** Twelve bytes: where IPv6 servers see the IPv4 clients; undefined: no such servers. */
 	readonly clientsPrefix: Bytes | undefined
+	/** Packets a second of one client address, and to one server; undefined: the default. */
+	readonly sourceRate: number | undefined
+	readonly targetRate: number | undefined
 	readonly encoded: EncodedSpec | undefined
 	readonly routesMax: number
 	/** Other gateways: nothing is forwarded to them. */
@@ -39,10 +42,10 @@ export interface EncodedSpec {
 export function gatewaySpec(config: Config, own: readonly Route[]): GatewaySpec {
 	const { gateway, limits } = config
 	if (gateway === undefined) throw new Usage('there is no [gateway] in the configuration')
-	const { wan, lan, address, ports, datapath, routes, route, clientsPrefix, encoded } = gateway
+	const { wan, routes, route, ...same } = gateway
 	if (wan === undefined) throw new Usage('[gateway]: wan is missing')
 	return {
-		wan, lan: lan ?? wan, address, ports, routes: [...own, ...route], routesFile: routes, datapath,
-		applySysctl: false, clientsPrefix, encoded, routesMax: limits.routes,
+		...same, wan, lan: gateway.lan ?? wan, routes: [...own, ...route], routesFile: routes,
+		applySysctl: false, routesMax: limits.routes,
 	}
 }

@@ -2,6 +2,7 @@
 // stops working, reloads by differences, and everything removed at the end. spec: product.md 2, 6
 
 import { toHex } from '../base/hex.ts'
+import type { Rate } from '../gateway/buckets.ts'
 import { Fence, FENCE_MAX } from '../gateway/fence.ts'
 import { Forwarder } from '../gateway/forward.ts'
 import { PORTION } from '../gateway/nft-elements.ts'
@@ -68,13 +69,12 @@ export interface GatewayParts {
 	readonly spec: GatewaySpec
 	readonly tables: Tables
 	readonly forwarder: Forwarder
-	readonly lanMac: string
 }
 
 /** Tables that are complete and checked, without any datapath: what --dry-run shows. */
 export async function prepareGateway(spec: GatewaySpec, platform: Platform): Promise<GatewayParts> {
 	const wan = findInterface(spec.wan)
-	const lan = findInterface(spec.lan)
+	findInterface(spec.lan)
 	const address = spec.address ?? wan.address
 	if (address === undefined) {
 		throw new Trouble('find', `address of ${spec.wan}`, 'it has no IPv4 address (--address IP)')
@@ -85,9 +85,16 @@ export async function prepareGateway(spec: GatewaySpec, platform: Platform): Pro
 		address, ports: spec.ports, clientsPrefix: spec.clientsPrefix,
 		forbidden: new Forbidden([address, ...own.v4, ...spec.gateways ?? []], own.v6),
 		fence, sealer, routesMax: spec.routesMax,
+		...spec.sourceRate === undefined ? {} : { sourceRate: rateOf(spec.sourceRate) },
+		...spec.targetRate === undefined ? {} : { targetRate: rateOf(spec.targetRate) },
 	}, platform.random)
 	await loadRoutes(tables, spec.routes, spec.routesFile, async () => undefined)
-	return { spec, tables, forwarder: new Forwarder(tables), lanMac: lan.mac }
+	return { spec, tables, forwarder: new Forwarder(tables) }
+}
+
+/** A quarter of a second's packets at once. */
+function rateOf(perSecond: number): Rate {
+	return { perSecond, burst: Math.max(16, perSecond >> 2) }
 }
 
 function readFence({ encoded, ports }: GatewaySpec): { fence?: Fence, sealer?: Sealer } {

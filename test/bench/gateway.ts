@@ -1,60 +1,50 @@
-// The gateway's datapaths beside plain kernel forwarding, in the same namespaces and the same run:
-// packets per second, the gateway's own CPU per packet, and added latency, by number of routes.
-// Needs root. Usage: node build/out/test/bench/gateway.js [SECONDS] [ROUTES…]
+// The gateway's datapaths beside plain kernel forwarding, in the same namespaces: packets a second
+// of a full Client Message, the processor time that each costs, and round trips, by number of
+// routes. Every packet is for a random route of all, from one of 256 clients. Needs root.
 
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { pathToFileURL } from 'node:url'
-import { fromHex, toHex } from '../../src/base/hex.ts'
+import { toHex } from '../../src/base/hex.ts'
 import {
-	EXT_ONE, makeSite, PUBLIC, startGatewayProcess, type Site,
+	extensionOf, makeSite, PUBLIC, startGatewayProcess, type Site,
 } from '../support/gateway-site.ts'
 import { CLIENT, curvecp, udp4 } from '../support/packets.ts'
 import type { Owner, Started } from '../support/processes.ts'
+import type { Bench, Contestant, Context } from './bench.ts'
 
 const TOOL = resolve('build/out/test/support/gateway-load.js')
-const AWAY = '192.0.2.2'
 const SERVER = '10.77.0.2'
-const PINGS = 2000
-const ROUNDS = 3
-/** Different extensions in the traffic, so that a large table is really looked through. */
-const SPREAD = 4096
-const BYTES = 1136
+/** The kernel's limits are counted from one look at its counters to the next. */
+const UNTIL_LIMITED_MILLIS = 3000
+const FIRST_CLIENT = '198.51.100.0'
+const BYTES = 1168
 
-interface Row {
-	readonly datapath: string
+/** What rewriting costs the kernel with no check, no limit and no account of anything. */
+const LEAST = `table ip least {
+	map servers { typeof @th,128,128 : ip daddr; elements = { 0x${extensionOf(0)} : ${SERVER} } }
+	chain pre { type filter hook prerouting priority raw; policy accept;
+		iifname "wan0" udp dport 4000 @th,64,56 0x51766e5135586c notrack \\
+			ip daddr set @th,128,128 map @servers accept
+		iifname "wan0" udp dport 4000 drop
+	}
+}`
+
+interface Setting {
+	readonly datapath: 'plain' | 'least' | 'nftables' | 'packet' | 'raw' | 'relay'
 	readonly routes: number
-	readonly packetsPerSecond: number
-	readonly sentPerSecond: number
-	/** Of the gateway's process; the kernel's own work is in whoever sent the packet. */
-	readonly nanosPerPacket: number | undefined
-	readonly p50: number
-	readonly p99: number
-}
-
-function extension(i: number): string {
-	return i === 0 ? EXT_ONE : i.toString(16).padStart(8, '0').padEnd(32, 'a5')
+	/** The default limits instead of ones that nobody reaches. */
+	readonly limited?: boolean
 }
 
 function writeRoutes(file: string, count: number): void {
 	const fd = openSync(file, 'w')
 	for (let i = 0; i < count; i += 10_000) {
 		let text = ''
-		for (let k = i; k < Math.min(count, i + 10_000); k++) text += `${extension(k)} ${SERVER}\n`
+		for (let k = i; k < Math.min(count, i + 10_000); k++) text += `${extensionOf(k)} ${SERVER}\n`
 		writeSync(fd, text)
 	}
 	closeSync(fd)
-}
-
-function packets(to: string, routes: number): string {
-	const lines: string[] = []
-	for (let i = 0; i < Math.min(routes, SPREAD); i++) {
-		const which = fromHex(extension(Math.floor((i * routes) / SPREAD) % routes), 16)!
-		const payload = curvecp(CLIENT, 'M', which, new Uint8Array(16), BYTES)
-		lines.push(toHex(udp4({ from: AWAY, fromPort: 20_000, to, toPort: 4000, payload })))
-	}
-	return `${lines.join('\n')}\n`
 }
 
 /** Packets that arrived at the server's interface, whoever took them there. */
@@ -69,88 +59,116 @@ function cpuNanos(process: Started | undefined): number {
 	return (Number(fields[11]) + Number(fields[12])) * 1e7
 }
 
-async function measure(
-	owner: Owner, site: Site, name: string, routes: number, to: string, seconds: number,
+/** Sends for so long; packets a second that arrived, and nanoseconds of processor for each. */
+async function blast(
+	owner: Owner, site: Site, { datapath, routes }: Setting, seconds: number,
 	gateway: Started | undefined,
-): Promise<Row> {
-	const input = packets(to, routes)
-	const rates: { got: number, sent: number, cpu: number }[] = []
-	for (let round = 0; round < ROUNDS; round++) {
-		const before = received(site)
-		const cpu = cpuNanos(gateway)
-		const load = site.away.start(owner, process.execPath,
-			[TOOL, 'blast', 'eth0', site.gw.mac('wan0'), String(seconds)])
-		load.feed(input)
-		await load.ended
-		await pause(200)
-		const got = received(site) - before
-		rates.push({ got: got / seconds, sent: Number(load.stdout()) / seconds,
-			cpu: (cpuNanos(gateway) - cpu) / Math.max(1, got) })
-	}
-	rates.sort((a, b) => a.got - b.got)
-	const { got, sent, cpu } = rates[ROUNDS >> 1]!
+): Promise<[rate: number, nanos: number]> {
+	const to = datapath === 'plain' ? SERVER : PUBLIC
+	const payload = curvecp(CLIENT, 'M', new Uint8Array(16).fill(0xa5), new Uint8Array(16), BYTES)
+	const packet = udp4({
+		from: FIRST_CLIENT, fromPort: 20_000, to, toPort: 4000, payload, checksum: 'zero',
+	})
+	const [before, cpu] = [received(site), cpuNanos(gateway)]
+	const load = site.away.start(owner, process.execPath,
+		[TOOL, 'blast', 'eth0', site.gw.mac('wan0'), String(seconds), String(routes)])
+	load.feed(toHex(packet))
+	await load.ended
+	await pause(200)
+	const got = Math.max(1, received(site) - before)
+	// Whoever sends is busy all the time, and the kernel's work is done in its name.
+	return [got / seconds, (seconds * 1e9 + cpuNanos(gateway) - cpu) / got]
+}
+
+/** Round trips to a server that answers, one after the other: the median and the 99th of 100. */
+async function pings(
+	owner: Owner, site: Site, to: string, count: number,
+): Promise<[p50: number, p99: number]> {
 	site.one.try('sh', '-c', '/usr/sbin/nft delete table ip sink')
 	const answering = site.one.start(owner, process.execPath, [TOOL, 'echo', SERVER, '4000'])
 	await answering.untilPrinted(/ready/)
 	const ping = site.away.start(owner, process.execPath,
-		[TOOL, 'ping', to, '4000', String(PINGS), EXT_ONE])
+		[TOOL, 'ping', to, '4000', String(count), extensionOf(0)])
 	await ping.ended
 	const times = (JSON.parse(ping.stdout().toString()) as number[]).sort((a, b) => a - b)
-	await answering.stop()
-	return {
-		datapath: name, routes, packetsPerSecond: Math.round(got), sentPerSecond: Math.round(sent),
-		nanosPerPacket: gateway === undefined ? undefined : Math.round(cpu),
-		p50: (times[times.length >> 1] ?? NaN) / 1000,
-		p99: (times[Math.floor(times.length * 0.99)] ?? NaN) / 1000,
-	}
+	const at = (share: number): number => (times[Math.floor(times.length * share)] ?? NaN) / 1000
+	return [at(0.5), at(0.99)]
 }
 
-async function one(name: string, routes: number, seconds: number): Promise<Row> {
-	const cleans: (() => void | Promise<void>)[] = []
-	const owner: Owner = { teardown: (clean) => void cleans.push(clean) }
-	try {
-		const site = makeSite(owner)
-		// Silence at the server: nobody answers "port unreachable".
-		site.one.run('sh', '-c', 'printf "table ip sink { chain in { type filter hook prerouting '
-			+ 'priority -300; udp dport 4000 drop; }; }" | /usr/sbin/nft -f -')
-		site.away.ip('route add 10.77.0.0/24 via 192.0.2.1')
-		if (name === 'plain') {
-			site.gw.sysctl('net.ipv4.ip_forward', '1')
-			return await measure(owner, site, name, routes, SERVER, seconds, undefined)
-		}
+async function measure(context: Context, setting: Setting): Promise<readonly number[]> {
+	const { datapath, routes, limited = false } = setting
+	const site = makeSite(context)
+	// Silence at the server: nobody answers "port unreachable".
+	site.one.run('sh', '-c', 'printf "table ip sink { chain in { type filter hook prerouting '
+		+ 'priority -300; udp dport 4000 drop; }; }" | /usr/sbin/nft -f -')
+	site.away.ip('route add 10.77.0.0/24 via 192.0.2.1')
+	let gateway: Started | undefined
+	if (datapath === 'plain' || datapath === 'least') {
+		site.gw.sysctl('net.ipv4.ip_forward', '1')
+		const file = join(site.folder, 'least')
+		writeFileSync(file, LEAST)
+		if (datapath === 'least') site.gw.run('nft', '-f', file)
+	} else {
 		const file = join(site.folder, 'routes')
 		writeRoutes(file, routes)
-		const gateway = await startGatewayProcess(owner, site, name, ['--routes', file], 120_000)
-		const userspace = name === 'nftables' ? undefined : gateway
-		return await measure(owner, site, name, routes, PUBLIC, seconds, userspace)
-	} finally {
-		for (const clean of cleans.reverse()) await clean()
+		const config = join(site.folder, 'curvegate.toml')
+		writeFileSync(config, `schema = 1\n[gateway]\nwan = "wan0"\nlan = "lan0"\n`
+			+ (limited ? '' : 'source-rate = 1000000000\ntarget-rate = 1000000000\n'))
+		gateway = await startGatewayProcess(context, site, datapath,
+			['--config', config, '--routes', file], 120_000)
+	}
+	const seconds = context.quick ? 0.5 : 2
+	const user = datapath === 'nftables' ? undefined : gateway
+	if (limited) await blast(context, site, setting, UNTIL_LIMITED_MILLIS / 1000, user)
+	const [rate, nanos] = await blast(context, site, setting, seconds, user)
+	const to = datapath === 'plain' ? SERVER : PUBLIC
+	return [rate, nanos, ...await pings(context, site, to, context.quick ? 200 : 2000)]
+}
+
+function contestant(name: string, setting: Setting): Contestant {
+	const needs = ['linux', 'root', 'netns', 'ip', 'nft']
+	return {
+		name, needs: setting.datapath === 'raw' ? [...needs, 'raw-socket'] : needs,
+		run: (context) => measure(context, setting),
 	}
 }
 
-export async function benchGateway(seconds: number, counts: readonly number[]): Promise<Row[]> {
-	const rows = [await one('plain', 1, seconds)]
-	for (const routes of counts) {
-		for (const name of ['nftables', 'packet']) rows.push(await one(name, routes, seconds))
-	}
-	for (const name of ['raw', 'relay', 'plain']) rows.push(await one(name, 1, seconds))
-	return rows
-}
+const COUNTS = [['1 route', 1], ['1,000 routes', 1000], ['100,000', 100_000],
+	['1,000,000', 1_000_000]] as const
 
-async function main(): Promise<void> {
-	const [seconds = '2', ...counts] = process.argv.slice(2)
-	const routes = counts.length === 0 ? [1, 1000, 100_000, 1_000_000] : counts.map(Number)
-	const rows = await benchGateway(Number(seconds), routes)
-	process.stdout.write(
-		'datapath    routes  packets/s    sent/s  ns/packet  rtt p50 µs  rtt p99 µs\n')
-	for (const row of rows) {
-		const { datapath, packetsPerSecond, sentPerSecond, nanosPerPacket, p50, p99 } = row
-		const columns = [datapath.padEnd(9), String(row.routes).padStart(8),
-			String(packetsPerSecond).padStart(10), String(sentPerSecond).padStart(9),
-			String(nanosPerPacket ?? '-').padStart(10), p50.toFixed(0).padStart(11),
-			p99.toFixed(0).padStart(11)]
-		process.stdout.write(`${columns.join(' ')}\n`)
-	}
+export const gateway: Bench = {
+	name: 'gateway',
+	title: 'The gateway, in namespaces',
+	measures: [
+		{ title: 'packets of 1,168 bytes', unit: 'packets/s' },
+		{ title: 'processor time, sender included', unit: 'ns/packet' },
+		{ title: 'round trip, median', unit: 'µs' },
+		{ title: 'round trip, 99th of 100', unit: 'µs' },
+	],
+	bases: ['plain forwarding'],
+	goals: [
+		{ text: 'nftables to plain forwarding', unit: '', least: 0.95,
+			figure: (of) => of('nftables, 1 route') / of('plain forwarding') },
+		{ text: 'nftables, a million routes to one', unit: '', least: 0.9,
+			figure: (of) => of('nftables, 1,000,000') / of('nftables, 1 route') },
+		{ text: 'packet sockets to raw sockets', unit: '', least: 3,
+			figure: (of) => of('packet, 1 route') / of('raw, 1 route') },
+		{ text: 'packet sockets, a million routes to one', unit: '', least: 0.9,
+			figure: (of) => of('packet, 1,000,000') / of('packet, 1 route') },
+	],
+	rounds: 5,
+	seconds: [180, 90],
+	contestants: [
+		contestant('plain forwarding', { datapath: 'plain', routes: 1 }),
+		contestant('the shortest rule that rewrites', { datapath: 'least', routes: 1 }),
+		...COUNTS.map(([text, routes]) =>
+			contestant(`nftables, ${text}`, { datapath: 'nftables', routes })),
+		contestant('nftables, limits at work', { datapath: 'nftables', routes: 1000, limited: true }),
+		...COUNTS.map(([text, routes]) =>
+			contestant(`packet, ${text}`, { datapath: 'packet', routes })),
+		contestant('raw, 1 route', { datapath: 'raw', routes: 1 }),
+		contestant('raw, 1,000,000', { datapath: 'raw', routes: 1_000_000 }),
+		contestant('relay, 1 route', { datapath: 'relay', routes: 1 }),
+		contestant('relay, 1,000,000', { datapath: 'relay', routes: 1_000_000 }),
+	],
 }
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main()

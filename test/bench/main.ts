@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { whatIsMissing } from '../support/programs.ts'
 import { backup } from './backup.ts'
 import { figure, median, type Bench, type Context, type Contestant, type Result } from './bench.ts'
+import { gateway } from './gateway.ts'
 import { handshakes, startUp, virtualNames } from './connections.ts'
 import { plots } from './plot.ts'
 import { Progress } from './progress.ts'
@@ -13,7 +14,7 @@ import { machine, markdown } from './report.ts'
 import { processor, throughput } from './throughput.ts'
 
 const BENCHES: readonly Bench[] = [
-	throughput, processor, ...handshakes, virtualNames, ...startUp, ...backup,
+	throughput, processor, ...handshakes, virtualNames, ...startUp, ...backup, gateway,
 ]
 /** A contestant that takes longer hangs. */
 const PATIENCE_MILLIS = 240_000

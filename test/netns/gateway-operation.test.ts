@@ -9,8 +9,8 @@ import { fromHex, toHex } from '../../src/base/hex.ts'
 import { Sealer } from '../../src/gateway/sealed.ts'
 import { readSealKeys } from '../../src/platform/sealdir.ts'
 import {
-	EXT_ONE, EXT_TWO, launchGateway, makeSite, PUBLIC, randomInput, startGatewayProcess,
-	startStranger, talk,
+	EXT_ONE, EXT_TWO, launchGateway, makeSite, PUBLIC, randomInput, shownByNft,
+	startGatewayProcess, startStranger, talk,
 } from '../support/gateway-site.ts'
 import { makeGenerator } from '../support/generator.ts'
 import { needs } from '../support/needs.ts'
@@ -139,8 +139,7 @@ netns('sealed extensions: learnt by the kernel, rotation and revocation under tr
 	const input = randomInput(200_000)
 	const talking = talk(t, site.away, one.publicKey, old, input)
 	const learnt = (): string => site.gw.run('nft', 'list', 'ruleset')
-	await until(gateway, () => learnt().includes(`0x${old.replace(/^0+/, '')} `),
-		'the kernel to learn')
+	await until(gateway, () => learnt().includes(`${shownByNft(old)} `), 'the kernel to learn')
 	seal('rotate')
 	gateway.signal('SIGHUP')
 	t.true((await talking).equals(input), 'both epochs are valid')
@@ -150,7 +149,7 @@ netns('sealed extensions: learnt by the kernel, rotation and revocation under tr
 	seal('revoke')
 	gateway.signal('SIGHUP')
 	await gateway.untilPrinted(/info routes[\s\S]*info routes/)
-	t.false(learnt().includes(old.replace(/^0+/, '')), 'nothing of the old epoch stays')
+	t.false(learnt().includes(shownByNft(old)), 'nothing of the old epoch stays')
 	await one.process.stop()
 	const again = await startStranger(t, site.one, '10.77.0.2', 4000, fresh)
 	t.true((await talk(t, site.away, again.publicKey, fresh, input)).equals(input))

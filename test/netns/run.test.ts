@@ -7,7 +7,8 @@ import { join, resolve } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { runCurvegate } from '../support/curvegate.ts'
 import {
-	EXT_ONE, EXT_TWO, makeSite, PUBLIC, randomInput, startStranger, talk, type Site,
+	EXT_ONE, EXT_TWO, makeSite, PUBLIC, randomInput, shownByNft, startStranger, talk,
+	type Site,
 } from '../support/gateway-site.ts'
 import { needs } from '../support/needs.ts'
 import type { Started } from '../support/processes.ts'
@@ -144,7 +145,7 @@ async function checkRoutes(
 	writeFileSync(run.file, configOf({ ...options, routes: [[EXT_TWO, '10.77.0.3']] }))
 	child.kill('SIGHUP')
 	await run.process.untilPrinted(/info reloaded .*needRestart=0/)
-	t.true(site.gw.run('nft', 'list', 'ruleset').includes(EXT_TWO), 'the new route')
+	t.true(site.gw.run('nft', 'list', 'ruleset').includes(shownByNft(EXT_TWO)), 'the new route')
 	child.kill('SIGTERM')
 	t.deepEqual(await run.process.ended, { code: 0, signal: null })
 	t.is(site.gw.run('nft', 'list', 'ruleset').trim(), '', 'nothing is left')

@@ -14,6 +14,17 @@ export const PUBLIC = '192.0.2.1'
 export const EXT_ONE = '000102030405060708090a0b0c0d0e0f'
 export const EXT_TWO = '22222222222222222222222222222222'
 
+/** One of any number, told from others by its first word. */
+export function extensionOf(i: number): string {
+	return i.toString(16).padStart(8, '0').padEnd(32, 'a5')
+}
+
+/** An extension as nft shows it: four words without their leading zeros. */
+export function shownByNft(extension: string): string {
+	const words = extension.match(/.{8}/g) ?? []
+	return words.map((word) => `0x${parseInt(word, 16).toString(16)}`).join(' . ')
+}
+
 export interface Site {
 	readonly network: Network
 	readonly internet: Box

@@ -6,25 +6,28 @@ import { fromHex } from '../../../src/base/hex.ts'
 import {
 	NftDifferences, nftForget, nftLearn, nftPortions,
 } from '../../../src/gateway/nft-elements.ts'
-import { nftChains, nftTable, type NftSettings } from '../../../src/gateway/nft-rules.ts'
+import { nftChains, nftTable } from '../../../src/gateway/nft-rules.ts'
+import type { NftSettings } from '../../../src/gateway/nft-text.ts'
 import { parseTarget, type Target } from '../../../src/gateway/target.ts'
 import { nftCheck, nftMissing } from '../../../src/platform/nft.ts'
 import { makeWorld } from '../../support/gateway-world.ts'
 
 const tables = makeWorld(1, true).forwarder.tables
 
-function settings(full: boolean, ports: number[]): NftSettings {
-	const rate = full ? { perSecond: 1000, burst: 100 } : undefined
+function settings(full: boolean, ports: number[], near = full): NftSettings {
+	const rate = { perSecond: 1000, burst: 100 }
 	return {
 		table: 'curvegate_unit_test', comment: 'curvegate pid 1', wan: 'lo', lan: 'lo',
-			address: 0xc0000201,
-		ports, fence: full ? tables.fence : undefined, sealed: full,
+		address: 0xc0000201, ports, fence: full ? tables.fence : undefined, sealed: full,
 		divertPorts: full ? ports.map((_, i) => 40_000 + i) : [],
-		lanMac: full ? '02:00:00:00:00:09' : undefined, direct: full, sourceRate: rate,
-			targetRate: rate,
+		lanMac: '02:00:00:00:00:09', direct: full, near: near ? NEAR : [],
+		sourceCheck: full ? 'strict' : 'none', sourceRate: rate, targetRate: rate, limited: full,
 		routeCounters: full, learnedMax: 1000, learnedSeconds: 600, changedPortSeconds: 300,
 	}
 }
+
+const NEAR = [{ base: 0x0a4d0000, bits: 24 }]
+const FAR = { table: 'T', ports: [4000], near: [] }
 
 function target(text: string): Target {
 	const parsed = parseTarget(text)
@@ -39,15 +42,15 @@ function extension(octet: string): Uint8Array {
 const missing = nftMissing()
 
 for (const ports of [[4000], [4000, 4100, 4200]]) {
-	for (const full of [false, true]) {
-		const title = `nft accepts the ${full ? 'full' : 'plain'} ruleset for ports ${ports.join(', ')}`
+	for (const [name, full, near] of
+		[['plain', false, false], ['short', false, true], ['full', true, true]] as const) {
+		const title = `nft accepts the ${name} ruleset for ports ${ports.join(', ')}`
 		const run = missing === undefined ? test : test.skip
 		run(missing === undefined ? title : `${title} (skipped: ${missing})`, (t) => {
-			const s = settings(full, ports)
-			const elements = [...nftPortions(tables, s.table)].join('').split('\n')
-				.filter((line) => full || !line.includes('netdev')).join('\n')
+			const s = settings(full, ports, near)
+			const elements = [...nftPortions(tables, s)].join('')
 			const text = `${nftTable(s)}${elements}\n${nftChains(s)}`
-				+ nftLearn(s.table, [extension('f0')], [0x0a580102]) + nftForget(s.table)
+				+ nftLearn(s, [extension('f0')], [0x0a580102]) + nftForget(s.table)
 			t.notThrows(() => nftCheck(text))
 		})
 	}
@@ -55,7 +58,7 @@ for (const ports of [[4000], [4000, 4100, 4200]]) {
 
 test('only differences are told, deletions first, and an unchanged route not at all', (t) => {
 	const mine = makeWorld(2, false).forwarder.tables
-	const differences = new NftDifferences(mine, 'T')
+	const differences = new NftDifferences(FAR)
 	mine.changes = differences
 	mine.setRoute(extension('11'), target('10.77.0.3:5000'))
 	t.is(differences.take(), '', 'the same again')
@@ -77,7 +80,8 @@ test('only differences are told, deletions first, and an unchanged route not at 
 	t.is(differences.take(), `delete element ip T servers { 0x${'11'.repeat(16)} }\n`,
 		'still a local')
 	mine.deleteRoute(extension('44'))
-	t.is(differences.take(), `delete element netdev T macs { 0x${'44'.repeat(16)} }\n`)
+	const words = Array(4).fill('0x44444444').join(' . ')
+	t.is(differences.take(), `delete element netdev T macs { ${words} }\n`)
 })
 
 test('a big table comes in portions that together hold every route once', (t) => {
@@ -87,7 +91,7 @@ test('a big table comes in portions that together hold every route once', (t) =>
 		bytes[0] = i
 		mine.setRoute(bytes, { kind: 'ipv4', address: 0x0a4d0100 + i, port: 0 })
 	}
-	const portions = [...nftPortions(mine, 'T', 10)]
+	const portions = [...nftPortions(mine, FAR, 10)]
 	t.true(portions.length >= 15)
 	const servers = portions.join('').match(/0x[0-9a-f]{32} : 10\.77\.1\.\d+/g) ?? []
 	t.is(new Set(servers).size, 50)
