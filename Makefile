@@ -44,8 +44,8 @@ pack: build ## a tarball for npm install, in build/npm
 deb: build ## Debian packages for amd64, arm64 and armhf, in build/deb (ARGS='amd64': only that)
 	@node $(OUT)/scripts/deb.js $(ARGS)
 
-image: build ## a bootable image for a board, without root, in build/image/BOARD: BOARD=qemu-arm64
-	@node $(OUT)/scripts/image/main.js $(BOARD)
+image: build ## a bootable image in build/image/BOARD: BOARD=qemu-arm64 (ARGS=--help: options)
+	@node $(OUT)/scripts/image/main.js $(BOARD) $(ARGS)
 
 pins: compile ## the newest packages for images, into scripts/image/pins.txt
 	@node $(OUT)/scripts/image/make-pins.js

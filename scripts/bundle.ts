@@ -41,7 +41,8 @@ const lazyNode: Plugin = {
 }
 
 async function bundle(source: string, target: string): Promise<void> {
-	await build({
+	const { metafile } = await build({
+		metafile: true,
 		entryPoints: [source],
 		outfile: target,
 		bundle: true,
@@ -56,6 +57,10 @@ async function bundle(source: string, target: string): Promise<void> {
 		logLevel: 'warning',
 	})
 	chmodSync(target, 0o755)
+	const inside = Object.keys(metafile.inputs)
+		.flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? [])
+	// Whoever passes the program on passes these on, with their licences.
+	writeFileSync('build/bundled.json', `${JSON.stringify([...new Set(inside)].sort())}\n`)
 	console.log(`${target}: ${Math.ceil(statSync(target).size / 1024)} KiB`)
 }
 

@@ -23,6 +23,47 @@ export function addKoffi(tree: Tree, modules: string, architecture: string, cach
 	for (const file of files) tree.copy(join(from, file), `${modules}/${name}/${file}`)
 }
 
+/** serialport with its JavaScript, and of its native half the one for glibc on that machine. */
+export function addSerialport(tree: Tree, modules: string, architecture: string): void {
+	for (const [path, folder] of closureOf('serialport')) {
+		const native = join(folder, 'prebuilds', `linux-${architecture}`)
+		for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+			const [top] = file.split('/')
+			if (top === 'node_modules' || top === 'prebuilds') continue
+			const isWanted = /^(LICENSE|package\.json)|\.js$/.test(file) && !/win32|darwin/.test(file)
+			if (isWanted) tree.copy(join(folder, file), join(modules, path, file))
+		}
+		if (!existsSync(native)) continue
+		for (const file of readdirSync(native)) {
+			if (/glibc/.test(file)) tree.copy(join(native, file),
+				join(modules, path, 'prebuilds', `linux-${architecture}`, file))
+		}
+	}
+}
+
+/** Only for building. */
+const NOT_NEEDED = ['node-addon-api']
+
+/** A package and all that it depends on: path below node_modules, and its folder. */
+function closureOf(name: string): Map<string, string> {
+	const found = new Map<string, string>()
+	const open = [[name, '']]
+	for (let next = open.pop(); next !== undefined; next = open.pop()) {
+		const [wanted, from] = next
+		const nested = join(from!, 'node_modules', wanted!)
+		const path = from !== '' && existsSync(join('node_modules', nested)) ? nested : wanted!
+		if (found.has(path)) continue
+		const folder = join('node_modules', path)
+		found.set(path, folder)
+		const { dependencies = {} }: { dependencies?: Record<string, string> } =
+			JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+		for (const one of Object.keys(dependencies)) {
+			if (!NOT_NEEDED.includes(one)) open.push([one, path])
+		}
+	}
+	return found
+}
+
 /** The installed one, or npm's: exactly that which the lock file names. */
 function nativePackage(name: string, cache: string): string {
 	const installed = join('node_modules', name)

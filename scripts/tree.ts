@@ -9,6 +9,8 @@ import { dirname, join } from 'node:path'
 
 export class Tree {
 	readonly root: string
+	/** Where the copied files come from. */
+	readonly sources = new Set<string>()
 	readonly #date: number
 
 	/** Date: seconds since 1970. */
@@ -28,6 +30,7 @@ export class Tree {
 
 	copy(from: string, path: string, mode = 0o644): void {
 		this.write(path, readFileSync(from), mode)
+		this.sources.add(from)
 	}
 
 	/** A whole folder; what begins with #! can be run. */

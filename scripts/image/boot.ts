@@ -7,6 +7,7 @@ import { Trouble } from '../../src/platform/trouble.ts'
 import { Tree } from '../tree.ts'
 import { partitionOf, type Layout } from './layout.ts'
 import type { Recipe } from './recipe.ts'
+import { filesBelow } from './store.ts'
 import type { Tools } from './tools.ts'
 
 export interface BootFiles {
@@ -123,9 +124,10 @@ export function bootScript(layout: Layout): string {
 
 /** Files by the end of their path, out of the unpacked packages. */
 export function findFiles(
-	names: readonly string[], folders: readonly string[], list: (folder: string) => string[],
+	names: readonly string[], folders: readonly string[],
 ): Map<string, string> {
-	const all = folders.flatMap((folder) => list(folder).map((path) => join(folder, path)))
+	const all = names.length === 0 ? []
+		: folders.flatMap((folder) => filesBelow(folder).map((path) => join(folder, path)))
 	return new Map(names.map((name) => {
 		const path = all.find((one) => one.endsWith(`/${name}`))
 		if (path === undefined) throw new Trouble('find', name, 'none of the board\'s packages has it')

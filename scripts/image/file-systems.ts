@@ -9,6 +9,9 @@ import type { Tree } from '../tree.ts'
 import { sfdiskScript, uuidOf, volumeIdOf, type Layout } from './layout.ts'
 import type { Tools } from './tools.ts'
 
+/** 19 takes more than twice as long and saves a hundredth. */
+const ROOT_LEVEL = '15'
+
 export interface Maker {
 	readonly tools: Tools
 	readonly board: string
@@ -41,7 +44,7 @@ export function makeSquashfs(
 	rmSync(file, { force: true })
 	tree.settle()
 	tools.run('mksquashfs', [tree.root, file, '-noappend', '-all-root', '-no-progress', '-no-xattrs',
-		'-comp', 'zstd', '-Xcompression-level', '19', '-b', '128K'])
+		'-comp', 'zstd', '-Xcompression-level', ROOT_LEVEL, '-b', '128K'])
 	const { size } = statSync(file)
 	if (size > sizeBytes) {
 		throw new Usage(`the root needs ${formatSize(size)} and root-size is ${formatSize(sizeBytes)}`)

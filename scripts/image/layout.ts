@@ -81,12 +81,14 @@ function gptLines({ partitions }: Layout, board: string): string[] {
 }
 
 function mbrLines(layout: Layout, board: string): string[] {
-	const first = layout.partitions.find(({ number }) => number > EXTENDED)!
-	const start = first.startBytes - MEBI
-	const extended = { startBytes: start, sizeBytes: layout.sizeBytes - start }
 	const lines = layout.partitions.map((one) => `disk${one.number} : ${rangeOf(one)}, `
 		+ `type=${MBR_TYPES[one.form]}${one.number === 1 ? ', bootable' : ''}`)
-	lines.splice(EXTENDED - 1, 0, `disk${EXTENDED} : ${rangeOf(extended)}, type=5`)
+	const first = layout.partitions.find(({ number }) => number > EXTENDED)
+	if (first !== undefined) {
+		const startBytes = first.startBytes - MEBI
+		const extended = rangeOf({ startBytes, sizeBytes: layout.sizeBytes - startBytes })
+		lines.splice(EXTENDED - 1, 0, `disk${EXTENDED} : ${extended}, type=5`)
+	}
 	const id = createHash('sha256').update(board).digest().readUInt32BE(0)
 	return ['label: dos', `label-id: 0x${id.toString(16).padStart(8, '0')}`, '', ...lines, '']
 }

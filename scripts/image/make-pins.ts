@@ -4,8 +4,9 @@ import { execFileSync } from 'node:child_process'
 import { sourceDate } from '../source-date.ts'
 import { Apt } from './apt.ts'
 import { PINS_FILE, writePins, type DebPin, type NpmPin } from './pins.ts'
-import { CACHE, kernelOf, recipes, SYSTEM_PACKAGES, type Recipe } from './recipe.ts'
+import { kernelOf, recipes, SYSTEM_PACKAGES, type Recipe } from './recipe.ts'
 import { runMain } from './run-main.ts'
+import { CACHE } from './store.ts'
 import { Tools } from './tools.ts'
 
 await runMain('pins', async () => {
@@ -20,7 +21,8 @@ await runMain('pins', async () => {
 			if (ours.length > 0) debs.push(...debsOf(apt, tools, ours))
 		}
 	}
-	const npm = all.map(({ node }) => npmPin(node.name, node.version))
+	const npm = all.map(({ architecture, nodeVersion }) =>
+		npmPin(`node-linux-${architecture}`, nodeVersion))
 	writePins({ debs, npm })
 	console.log(`${PINS_FILE}: ${debs.length} packages of Debian, ${new Set(
 		npm.map(({ name }) => name)).size} of npm`)

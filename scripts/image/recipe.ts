@@ -5,8 +5,6 @@ import { boardFolders, chooseBoard, loadBoards, type Board } from '../../src/ser
 import type { Profile } from '../../src/service/board-schema.ts'
 import type { Tools } from './tools.ts'
 
-export const CACHE = 'build/cache'
-
 /** What every image takes from Debian; what these depend on comes along. */
 export const SYSTEM_PACKAGES = [
 	'busybox-static', 'e2fsprogs', 'libc6', 'libgcc-s1', 'libsodium23', 'libstdc++6', 'nftables',
@@ -24,7 +22,7 @@ export interface Recipe {
 	/** Of Debian, for this board alone. */
 	readonly packages: readonly string[]
 	readonly kernelPackage: string
-	readonly node: { readonly name: string, readonly version: string }
+	readonly nodeVersion: string
 }
 
 export async function recipeOf(name: string, boards?: string): Promise<Recipe> {
@@ -51,7 +49,7 @@ function recipeFrom({ name, profile }: Board): Recipe | undefined {
 		board: name, profile, image, suite: image.suite, architecture: hardware.arch,
 		packages: [image['kernel-package'], ...further.filter((one) => one !== undefined)],
 		kernelPackage: image['kernel-package'],
-		node: { name: `node-linux-${hardware.arch}`, version: node.version },
+		nodeVersion: node.version,
 	}
 }
 
