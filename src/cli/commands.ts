@@ -236,6 +236,26 @@ export const COMMANDS: readonly Command[] = [
 		load: () => import('./status.ts'),
 	},
 	{
+		name: 'console',
+		takes: ['[DEVICE]'],
+		summary: 'the console of a board, over a serial line or at a curvecp:// address',
+		options: [
+			{ name: 'baud', value: 'N', summary: 'the speed; found by trying when absent' },
+			{ name: 'list', summary: 'lists the serial adapters of this machine, and ends' },
+			{ name: 'ask', value: 'REQUEST',
+				summary: 'one command, or one request as JSON; prints the answer as JSON' },
+			{ name: 'password-file', value: 'FILE', summary: 'logs in before --ask' },
+			{ name: 'hash-password', summary: 'makes the line for [console] from a password on stdin' },
+			...CLIENT_OPTIONS, JSON_OPTION,
+		],
+		examples: [
+			'curvegate console',
+			'curvegate console /dev/ttyUSB0 --ask status',
+			'curvegate console \'curvecp://…\' --keys ~/.curvegate/keys',
+		],
+		load: () => import('./console.ts'),
+	},
+	{
 		name: 'doctor',
 		takes: ['[ADDRESS]'],
 		summary: 'looks for the usual troubles of this machine, with a line of cure for each',

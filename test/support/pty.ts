@@ -1,5 +1,5 @@
-// A serial cable of a test: two pseudo-terminals that socat joins. Pulling it hangs both ends up, as
-// a USB adapter does that is unplugged.
+// A serial cable of a test: two pseudo-terminals that socat joins. Pulling it hangs both ends up,
+// as a USB adapter does that is unplugged.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'

@@ -67,7 +67,7 @@ for (const driver of ['tty', 'serialport'] as const) {
 	})
 }
 
-socat('whoever reads from the line is named; who made it, or only writes, is no rival', async (t) => {
+socat('whoever reads from the line is named; who made it, or writes, is no rival', async (t) => {
 	const cable = new Cable(t)
 	await cable.plug()
 	const rival = start(t, 'sh', ['-c', `exec 3<>${cable.device}; echo here; sleep 60`])
