@@ -24,6 +24,8 @@ export const KEEPALIVE: Nanos = 20 * SECOND
 export const ALERT: Nanos = SECOND
 /** Silence from the peer after which the connection is given up and its slot freed. */
 export const DEAD_PEER: Nanos = 90 * SECOND
+/** A peer of NaCl's that had nothing left to do answers nothing for so long: it has left. */
+export const PEER_LEFT: Nanos = 10 * SECOND
 /** The same where NaCl's handlers are at both ends: one whose program pauses does not answer. */
 export const HANDLED_DEAD_PEER: Nanos = 900 * SECOND
 /** A handler whose program is gone gives up when nothing of its streams moves for so long. */

@@ -113,7 +113,8 @@ export class ClientEndpoint {
 			case 'initiateSent': return Math.min(this.layer.wakeAt(), state.renewAt, this.#giveUpAt)
 			case 'established': {
 				const path = this.#path!.wakeAt()
-				return Math.min(this.layer.wakeAt(), path, this.#liveness.wakeAt())
+				const liveness = this.#liveness.wakeAt(this.layer.mayHaveLeft)
+				return Math.min(this.layer.wakeAt(), path, liveness)
 			}
 			case 'timeWait': return Math.min(this.layer.wakeAt(), state.forgetAt)
 			case 'closed': return NEVER
@@ -307,7 +308,7 @@ export class ClientEndpoint {
 	}
 
 	#live(now: Nanos): void {
-		const verdict = this.#liveness.wake(now)
+		const verdict = this.#liveness.wake(this.layer.mayHaveLeft, now)
 		if (verdict === 'ping') this.#ask(now)
 		else if (verdict !== undefined) this.#end(verdict)
 		else this.#settle(now)

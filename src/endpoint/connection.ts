@@ -98,7 +98,8 @@ export class Connection {
 		// A layer that may not send is not asked: only a packet from its client changes anything.
 		const layer = this.path.room > 0 ? this.layer.wakeAt() : NEVER
 		if (this.state === 'timeWait') return Math.min(this.#forgetAt, layer)
-		return Math.min(layer, this.path.wakeAt(), this.#liveness.wakeAt())
+		const liveness = this.#liveness.wakeAt(this.layer.mayHaveLeft)
+		return Math.min(layer, this.path.wakeAt(), liveness)
 	}
 
 	wake(now: Nanos): void {
@@ -108,7 +109,7 @@ export class Connection {
 			if (now >= this.#forgetAt) this.close('done')
 			return
 		}
-		const verdict = this.#liveness.wake(now)
+		const verdict = this.#liveness.wake(this.layer.mayHaveLeft, now)
 		if (verdict === 'ping') this.layer.ping(now)
 		else if (verdict !== undefined) this.close(verdict)
 		else this.settle(now)

@@ -2,6 +2,7 @@
 // up. A stream that moves nothing can have a limit of its own.
 
 import { NEVER, type Nanos } from '../base/time.ts'
+import { PEER_LEFT } from '../limits.ts'
 
 export interface LivenessLimits {
 	keepalive: Nanos
@@ -9,7 +10,8 @@ export interface LivenessLimits {
 	idle: Nanos
 }
 
-export type Verdict = 'ping' | 'lost' | 'idle'
+/** done: a peer that had nothing left to do does not answer. */
+export type Verdict = 'ping' | 'lost' | 'idle' | 'done'
 
 /** While nobody answers, the question is repeated this often within one keepalive. */
 const PINGS_PER_KEEPALIVE = 4
@@ -45,17 +47,24 @@ export class Liveness {
 		this.#movedAt = now
 	}
 
-	wakeAt(): Nanos {
+	wakeAt(mayHaveLeft: boolean): Nanos {
 		const { deadPeer, idle } = this.#limits
-		return Math.min(this.#pingAt, this.#heardAt + deadPeer, this.#movedAt + idle)
+		return Math.min(
+			this.#pingAt, this.#heardAt + deadPeer, this.#movedAt + idle, this.#leftAt(mayHaveLeft))
 	}
 
-	wake(now: Nanos): Verdict | undefined {
+	wake(mayHaveLeft: boolean, now: Nanos): Verdict | undefined {
+		if (now >= this.#leftAt(mayHaveLeft)) return 'done'
 		if (now >= this.#heardAt + this.#limits.deadPeer) return 'lost'
 		if (now >= this.#movedAt + this.#limits.idle) return 'idle'
 		if (now < this.#pingAt) return undefined
 		const calm = this.#limits.keepalive / PINGS_PER_KEEPALIVE
 		this.#pingAt = now + Math.min(calm, this.#alert * 2 ** ++this.#pings)
 		return 'ping'
+	}
+
+	/** It was asked at the keepalive, and again. */
+	#leftAt(mayHaveLeft: boolean): Nanos {
+		return mayHaveLeft ? this.#heardAt + this.#limits.keepalive + PEER_LEFT : NEVER
 	}
 }

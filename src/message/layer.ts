@@ -11,6 +11,11 @@ export interface MessageLayer {
 	readonly outgoingDone: boolean
 	/** Their end came, and all before it was read: nothing is left to expect but repetitions. */
 	readonly incomingDone: boolean
+	/**
+	 * Their end came, they have all our bytes, and they are not of our make: NaCl's handlers leave
+	 * then, although our end may not have been acknowledged.
+	 */
+	readonly mayHaveLeft: boolean
 	/** Stream bytes that the peer has acknowledged, or all that came from it; and their sum. */
 	readonly sentBytes: number
 	readonly receivedBytes: number

@@ -134,6 +134,10 @@ export class Messenger implements MessageLayer {
 		return this.incomingEnd !== 'open'
 	}
 
+	get mayHaveLeft(): boolean {
+		return !this.peerIsOurs && this.incomingDone && this.#sender.pending === 0
+	}
+
 	/**
 	 * Nobody reads any more: what comes is acknowledged, so that the peer can end, and thrown away.
 	 */

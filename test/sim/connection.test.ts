@@ -3,9 +3,12 @@
 
 import test from 'ava'
 import { MILLISECOND, SECOND } from '../../src/base/time.ts'
+import { writeU16, type Bytes } from '../../src/base/bytes.ts'
+import { MESSAGE_GAP56 } from '../../src/message/format.ts'
+import type { Messenger } from '../../src/message/messenger.ts'
 import type { Conditions } from './link.ts'
 import { Network } from './network.ts'
-import { ClientNode, ServerNode } from './peers.ts'
+import { ClientNode, messengers, ServerNode } from './peers.ts'
 import { Rng } from './rng.ts'
 import { World } from './world.ts'
 
@@ -126,6 +129,40 @@ test('a client that vanishes is noticed and its row freed', (t) => {
 	t.is(server.connections[0]!.ending, 'lost')
 	t.is(client.endpoint.ending, 'lost')
 })
+
+/** Like NaCl's: nothing in its messages says that they are ours. */
+function strangers(random: Rng): (now: number) => Messenger {
+	const make = messengers(random, 16)
+	return (now) => {
+		const messenger = make(now)
+		const unmark = (p: Bytes, at: number, n: number): number => {
+			if (n > 0) writeU16(p, at + MESSAGE_GAP56, 0)
+			return n
+		}
+		const transmit = messenger.transmit.bind(messenger)
+		messenger.transmit = (p, at, room, then) => unmark(p, at, transmit(p, at, room, then))
+		const probe = messenger.transmitProbe.bind(messenger)
+		messenger.transmitProbe = (p, at, room, id, then) =>
+			unmark(p, at, probe(p, at, room, id, then))
+		return messenger
+	}
+}
+
+for (const [who, ending, after] of [['NaCl\'s', 'done', 30], ['ours', 'lost', 90]] as const) {
+	test(`a server of ${who} that has all and has ended is gone: ${ending} after ${after} s`, (t) => {
+		const makeLayer = who === 'ours' ? {} : { makeLayer: strangers(new Rng(21)) }
+		const { world, client } = setUp({ seed: 20, server: makeLayer })
+		client.program.ended = true
+		t.true(world.runUntil(() => client.messenger.incomingDone, SECOND))
+		world.network.tap(() => 'drop')
+		client.messenger.end(world.now)
+		client.endpoint.touch(world.now)
+		const heard = world.now
+		world.runUntil(() => client.endpoint.ending !== undefined, 100 * SECOND)
+		t.is(client.endpoint.ending, ending)
+		t.is(Math.round((world.now - heard) / SECOND), after)
+	})
+}
 
 test('an idle connection lives on for hours by its pings', (t) => {
 	const { world, server, client } = setUp({ seed: 9 })
