@@ -184,6 +184,30 @@ tools('our server: through a lossy relay', async (t) => {
 	await echo(t, { ...server, port: relay.port }, 100_000, 6)
 })
 
+tools('our server: a client behind a NAT that forgets three times loses nothing', async (t) => {
+	const server = await startOurServer(t, 'exec:cat')
+	const relay = await Relay.start({
+		server: { address: '127.0.0.1', port: server.port }, seed: 13,
+		conditions: { latency: MILLISECOND },
+	})
+	t.teardown(() => relay.close())
+	const sent = randomBytes(400_000, 13)
+	const client = startReferenceClient(t, { ...server, port: relay.port })
+	client.feed(sent)
+	const received = (): number => client.output.stdout.reduce((sum, { length }) => sum + length, 0)
+	const ports = new Set<number>()
+	for (const kilobytes of [80, 180, 280]) {
+		await until(client, () => received() >= kilobytes * 1000, `${kilobytes} kB`)
+		ports.add(relay.upstreamPorts()[0]!)
+		await relay.rebind()
+	}
+	ports.add(relay.upstreamPorts()[0]!)
+	t.deepEqual(await client.ended, { code: 0, signal: null }, client.stderr())
+	t.true(Buffer.compare(client.stdout(), sent) === 0, 'every byte came back')
+	t.is(ports.size, 4)
+	t.is(server.server.endpoint.counts.opened, 1)
+})
+
 tools('our server: a message handler of NaCl as service', async (t) => {
 	await echo(t, await startOurServer(t, 'handler:curvecpmessage cat'), 300_000, 7)
 })
