@@ -50,7 +50,7 @@ async function main(words: readonly string[]): Promise<void> {
 	const progress = new Progress({
 		out: json ? process.stdout : process.stderr, clock: () => performance.now(), json,
 	})
-	const plan = makePlan(args, progress)
+	const plan = await makePlan(args, progress)
 	if (json) say({ event: 'plan', ...plan })
 	else console.log(planText(plan))
 	if (args.has('dry-run')) return done(json, { written: false }, 'nothing was written: --dry-run')
@@ -61,10 +61,10 @@ async function main(words: readonly string[]): Promise<void> {
 }
 
 /** Nothing is opened for writing before all of this has passed. */
-function makePlan(args: Arguments, progress: Progress): Plan {
+async function makePlan(args: Arguments, progress: Progress): Promise<Plan> {
 	const board = args.demand('board')
 	const device = args.demand('device')
-	const files = readProvisions(args.texts('provision') ?? [])
+	const files = await readProvisions(args.texts('provision') ?? [], board)
 	const image = readImage(args.text('image') ?? `build/image/${board}/image.json`, board)
 	const target = lookAt(device)
 	const refusal = guard(target, image.bytes, {

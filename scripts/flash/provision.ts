@@ -8,6 +8,7 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { causeOf, codeOf, Trouble, troubleOf, Usage } from '../../src/platform/trouble.ts'
+import { checkProvision } from '../../src/service/firmware/provision.ts'
 import { readTomlFile } from '../../src/service/toml-file.ts'
 import { ImageSource, type Image } from './image.ts'
 import type { Source } from './write.ts'
@@ -26,7 +27,9 @@ const BYTES_MAX = 1 << 20
 const PARTITION = 1
 
 /** The first is the configuration, whatever its name here; further ones keep theirs. */
-export function readProvisions(paths: readonly string[]): Provision[] {
+export async function readProvisions(
+	paths: readonly string[], board: string,
+): Promise<Provision[]> {
 	const provisions = paths.map((path, i): Provision => {
 		const name = i === 0 ? CONFIGURATION : basename(path)
 		if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {
@@ -34,7 +37,10 @@ export function readProvisions(paths: readonly string[]): Provision[] {
 		}
 		return { name, path, bytes: sizeOf(path) }
 	})
-	if (paths[0] !== undefined) readTomlFile(paths[0], 'the configuration')
+	if (paths[0] !== undefined) {
+		const { text } = readTomlFile(paths[0], 'the configuration')
+		await checkProvision(text, paths[0], { board, alwaysConsole: true })
+	}
 	const twice = provisions.find(({ name }, i) =>
 		provisions.findIndex((one) => one.name.toLowerCase() === name.toLowerCase()) !== i)
 	if (twice !== undefined) throw new Usage(`${twice.path}: a second file named ${twice.name}`)

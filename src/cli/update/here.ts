@@ -3,7 +3,7 @@
 import { EXIT_DONE, Trouble } from '../../platform/trouble.ts'
 import { Installer } from '../../service/firmware/install.ts'
 import {
-	KEY_FILE, placeOf, readSlotsFile, readUpdateKey, SLOTS_FILE,
+	deviceHere, KEY_FILE, placeOf, readUpdateKey,
 } from '../../service/firmware/device-place.ts'
 import { sumOf, versionText, type Manifest } from '../../service/firmware/manifest.ts'
 import { askSupervisor } from '../../service/supervisor.ts'
@@ -15,8 +15,8 @@ import type { UpdateFile } from './file.ts'
 export async function installHere(
 	args: Arguments, file: UpdateFile, progress: Progress,
 ): Promise<number> {
-	const slots = readSlotsFile(args.text('slots') ?? SLOTS_FILE)
-	const place = placeOf(slots, readUpdateKey(args.text('key') ?? KEY_FILE))
+	const device = deviceHere(args.text('device'))
+	const place = placeOf(device, readUpdateKey(args.text('key') ?? KEY_FILE))
 	const dryRun = args.has('dry-run')
 	const installer = new Installer(place, {
 		older: args.has('older'), dryRun,

@@ -5,50 +5,27 @@ import { spawnSync } from 'node:child_process'
 import {
 	closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, readSync, writeSync,
 } from 'node:fs'
-import * as v from 'valibot'
 import type { Bytes } from '../../base/bytes.ts'
 import { fromHex } from '../../base/hex.ts'
 import { causeOf, codeOf, Trouble, troubleOf } from '../../platform/trouble.ts'
 import { goodApp, putApp } from './app-store.ts'
+import { DEVICE_FILE, readDevice, type Device } from './device.ts'
 import type { Extent, Place } from './install.ts'
 import { PUBLIC_KEY_BYTES } from './manifest.ts'
 import { changeSlots } from './slot-store.ts'
 import { forbid, otherSlot, tryOther } from './slots.ts'
 
-export const SLOTS_FILE = '/run/curvegate/slots.json'
 export const KEY_FILE = '/etc/curvegate/update.pub'
 
-const pair = v.object({ a: v.string(), b: v.string() })
-
-const schema = v.object({
-	board: v.string(),
-	version: v.pipe(v.string(), v.regex(/^\d+\.\d+\.\d+$/)),
-	built: v.pipe(v.number(), v.safeInteger()),
-	slot: v.picklist(['a', 'b']),
-	boot: pair,
-	root: pair,
-	/** Where applications lie. */
-	app: v.string(),
-	/** The slot state's device. */
-	state: v.string(),
-})
-
-export type Slots = v.InferOutput<typeof schema>
-
-/** Throws Trouble: this machine runs no image. */
-export function readSlotsFile(file: string): Slots {
-	let value: unknown
-	try {
-		value = JSON.parse(readFileSync(file, 'utf8'))
-	} catch (error) {
-		const isAbsent = codeOf(error) === 'ENOENT'
-		throw new Trouble('read', file, isAbsent ? 'this machine runs no image of curvegate; another '
-			+ 'is updated with --over or --serial, a Debian or OpenWrt by make deploy' : causeOf(error))
+/** Throws Trouble where updates cannot be installed. */
+export function deviceHere(file = DEVICE_FILE): Device {
+	const device = readDevice(file)
+	if (device === undefined) {
+		throw new Trouble('install', 'the update', 'this machine runs no image of curvegate; bring it '
+			+ 'to one with --over or --serial, or the program to a Debian with make deploy')
 	}
-	const result = v.safeParse(schema, value)
-	if (result.success) return result.output
-	const [issue] = result.issues
-	throw new Trouble('read', file, `${v.getDotPath(issue) ?? 'all'}: ${issue.message}`)
+	if (device.slot !== 'recovery') return device
+	throw new Trouble('install', 'the update', 'this is the recovery image, which has no other slot')
 }
 
 export function readUpdateKey(file: string): Bytes {
@@ -63,16 +40,18 @@ export function readUpdateKey(file: string): Bytes {
 	throw new Trouble('read the key of updates', file, 'expected 64 hexadecimal digits')
 }
 
-export function placeOf(slots: Slots, publicKey: Bytes): Place {
-	const other = otherSlot(slots.slot)
+export function placeOf(device: Device, publicKey: Bytes): Place {
+	const { board, version, state, app } = device
+	const running = device.slot === 'b' ? 'b' : 'a'
+	const other = otherSlot(running)
 	// An older application than the slot's own does not run.
-	const built = Math.max(slots.built, goodApp(slots.app) ?? 0)
+	const built = Math.max(device.built, goodApp(app) ?? 0)
 	return {
-		board: slots.board, publicKey, running: { version: slots.version, built },
-		openPart: (name) => openExtent(slots[name][other]),
-		forbidOther: () => void changeSlots(slots.state, (state) => forbid(state, other)),
-		tryOther: () => void changeSlots(slots.state, (state) => tryOther(state, slots.slot)),
-		putApp: (bundle, manifest) => putApp(slots.app, bundle, manifest),
+		board, publicKey, running: { version, built },
+		openPart: (name) => openExtent(device[name][other]),
+		forbidOther: () => void changeSlots(state, (slots) => forbid(slots, other)),
+		tryOther: () => void changeSlots(state, (slots) => tryOther(slots, running)),
+		putApp: (bundle, manifest) => putApp(app, bundle, manifest),
 	}
 }
 

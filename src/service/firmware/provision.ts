@@ -8,7 +8,7 @@ import { nodeDisk } from '../../platform/disk.ts'
 import { codeOf, messageOf, Trouble, Usage } from '../../platform/trouble.ts'
 import { EXTENSION_BYTES } from '../../wire/packets.ts'
 import { replaceFile } from '../config-save.ts'
-import { configOf, type Config } from '../config.ts'
+import { configOf, type Config, type ConfigOptions } from '../config.ts'
 import { hashPassword, passwordFault } from '../password.ts'
 import { refuse } from '../refused.ts'
 import { editToml, type Edit } from '../toml-edit.ts'
@@ -53,15 +53,19 @@ export async function provision(
 	}
 }
 
-async function take(
-	given: string, from: string, file: string, options: KeptOptions,
-): Promise<void> {
+/** Throws Refused with every fault, told with its place in the owner's file. */
+export async function checkProvision(given: string, from: string, options: ConfigOptions) {
 	const { provision: _, ...rest } = parseToml(from, given)
 	const judged = judge(schema, parseToml(from, given))
 	if ('complaints' in judged) throw await refuse(from, given, judged.complaints)
-	// Faults are told with their place in the owner's file.
 	await configOf({ file: from, text: given, value: rest }, options)
-	const { provision: wanted = {} } = judged.value
+	return { rest, wanted: judged.value.provision ?? {} }
+}
+
+async function take(
+	given: string, from: string, file: string, options: KeptOptions,
+): Promise<void> {
+	const { rest, wanted } = await checkProvision(given, from, options)
 	const withoutSecrets = editToml(given, [{ path: ['provision'], value: undefined }])
 	const whole = 'server' in rest ? withoutSecrets : `${withoutSecrets}\n${DEFAULT_SERVER}`
 	const config = await configOf({ file, text: whole, value: parseToml(file, whole) }, options)

@@ -2,55 +2,18 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import test, { type ExecutionContext } from 'ava'
-import { toHex } from '../../../src/base/hex.ts'
-import { readSlots } from '../../../src/service/firmware/slot-store.ts'
-import { COPIES_AT, encodeState } from '../../../src/service/firmware/slots.ts'
-import { runCurvegate } from '../../support/curvegate.ts'
-import { makeFolder } from '../../support/processes.ts'
-import { KEYS, makeUpdate, SUBJECT } from '../../support/update-place.ts'
 import { gzipSync } from 'node:zlib'
+import test from 'ava'
+import { runCurvegate } from '../../support/curvegate.ts'
+import { makeDevice } from '../../support/file-device.ts'
+import { makeUpdate, SUBJECT } from '../../support/update-place.ts'
 
 const BOOT = Buffer.alloc(150_000, 'boot ')
 const ROOT = Buffer.alloc(350_000, 'root ')
 const SLOT = makeUpdate([['boot', BOOT], ['root', ROOT]])
 const APP = makeUpdate([['app', gzipSync('program')]])
-
-interface Device {
-	readonly folder: string
-	readonly options: readonly string[]
-	/** Writes an update, and names it. */
-	update(bytes: Uint8Array): string
-	tries(): Readonly<Record<'a' | 'b', number>>
-}
-
-function makeDevice(t: ExecutionContext): Device {
-	const folder = makeFolder(t)
-	const at = (name: string): string => join(folder, name)
-	for (const name of ['boot_a', 'boot_b', 'root_a', 'root_b']) {
-		writeFileSync(at(name), Buffer.alloc(400_000, name))
-	}
-	const state = Buffer.alloc(1 << 20)
-	state.set(encodeState({ sequence: 1, slot: 'a', tries: { a: 3, b: 0 } }), COPIES_AT[0])
-	writeFileSync(at('state'), state)
-	mkdirSync(at('app'))
-	writeFileSync(at('update.pub'), `${toHex(KEYS.publicKey)}\n`)
-	writeFileSync(at('slots.json'), JSON.stringify({
-		board: 'rpi-4', version: '0.1.0', built: 1000, slot: 'a',
-		boot: { a: at('boot_a'), b: at('boot_b') }, root: { a: at('root_a'), b: at('root_b') },
-		app: at('app'), state: at('state'), bootloader: 'u-boot',
-	}))
-	return {
-		folder, options: ['--slots', at('slots.json'), '--key', at('update.pub')],
-		update: (bytes) => {
-			writeFileSync(at('x.update'), bytes)
-			return at('x.update')
-		},
-		tries: () => readSlots(at('state')).tries,
-	}
-}
 
 test('a slot from a file, an application from standard input', (t) => {
 	const device = makeDevice(t)
@@ -103,12 +66,12 @@ test('errors: one line, exit code 111, and nothing written', (t) => {
 	writeFileSync(join(device.folder, 'update.pub'), 'zz')
 	t.regex(fails(device.update(SLOT)), /update\.pub: expected 64 hexadecimal digits/)
 	writeFileSync(join(device.folder, 'slots.json'), '{"board": 1}')
-	t.regex(fails(device.update(SLOT)), /slots\.json: board: /)
+	t.regex(fails(device.update(SLOT)), /unable to understand .*slots\.json/)
 })
 
 test('a machine that runs no image says what updates it', (t) => {
 	const device = makeDevice(t)
-	const { code, stderr } = runCurvegate(['update', device.update(SLOT), '--slots', '/none'])
+	const { code, stderr } = runCurvegate(['update', device.update(SLOT), '--device', '/none'])
 	t.is(code, 111)
 	t.regex(stderr, /this machine runs no image of curvegate; .*make deploy/)
 })

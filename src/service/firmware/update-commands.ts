@@ -1,0 +1,15 @@
+// The commands of an update that comes over a console; what they do is loaded when one does.
+
+import type { Command, Request } from '../control-commands.ts'
+
+const NAMES = ['update-begin', 'update-data', 'update-end', 'update-status'] as const
+
+export function updateCommands(): Map<string, Command> {
+	let loaded: Promise<Map<string, Command>> | undefined
+	const commands = async (): Promise<Map<string, Command>> => {
+		loaded ??= import('./update-session.ts').then(({ sessionCommands }) => sessionCommands())
+		return await loaded
+	}
+	return new Map(NAMES.map((name) => [name, async (request: Request) =>
+		await (await commands()).get(name)!(request)]))
+}
