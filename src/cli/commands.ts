@@ -275,8 +275,13 @@ export const COMMANDS: readonly Command[] = [
 	{
 		name: 'update',
 		takes: ['FILE'],
-		summary: 'installs a signed update on this device: tried once, kept when the service answers',
+		summary: 'installs a signed update: tried once, and kept when the service answers',
 		options: [
+			{ name: 'over', value: 'ADDRESS',
+				summary: 'on the device whose service console has this address' },
+			{ name: 'serial', value: 'DEVICE', summary: 'on the device at this serial line' },
+			{ name: 'baud', value: 'N', summary: 'of the serial line; found by trying when absent' },
+			{ name: 'password-file', value: 'FILE', summary: 'for a console that asks for one' },
 			{ name: 'older', summary: 'also one that is older than what runs' },
 			{ name: 'reboot', summary: 'tries it at once' },
 			{ name: 'dry-run', summary: 'checks all of it, and writes nothing' },
@@ -284,9 +289,14 @@ export const COMMANDS: readonly Command[] = [
 				summary: 'what the image says of itself; /run/curvegate/slots.json when absent' },
 			{ name: 'key', value: 'FILE',
 				summary: 'whose updates are trusted; /etc/curvegate/update.pub when absent' },
-			JSON_OPTION,
+			...CLIENT_OPTIONS, JSON_OPTION,
 		],
-		examples: ['curvegate update rpi-4.update', 'ssh box curvegate update - <rpi-4.update'],
+		examples: [
+			'curvegate update rpi-4.update',
+			'ssh box curvegate update - <rpi-4.update',
+			'curvegate update rpi-4.update --over \'curvecp://…\' --keys ~/.curvegate/keys',
+			'curvegate update rpi-4-app.update --serial /dev/ttyUSB0 --reboot',
+		],
 		load: () => import('./update.ts'),
 	},
 	{

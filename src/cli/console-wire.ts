@@ -21,18 +21,21 @@ export interface Wire {
 	close(): void
 }
 
+/** where: a device or an address; undefined: the only serial adapter there is. */
 export async function openWire(
-	args: Arguments, received: (bytes: Uint8Array) => void, closed: Closed,
+	args: Arguments, where: string | undefined, received: (bytes: Uint8Array) => void,
+	closed: Closed,
 ): Promise<Wire> {
-	const word = args.positionals[0]
-	if (word?.startsWith('curvecp://') === true) return await overCurvecp(args, received, closed)
+	if (where?.startsWith('curvecp://') === true) {
+		return await overCurvecp(args, where, received, closed)
+	}
 	const text = args.text('baud')
+	const device = where ?? findPort().device
 	const { line, baud } = await openLine({
-		device: word ?? findPort().device, baud: text === undefined ? undefined : readBaud(text),
-		received, closed, say,
+		device, baud: text === undefined ? undefined : readBaud(text), received, closed, say,
 	})
 	for (const note of line.notes) say(note)
-	if (process.stderr.isTTY) say(`${word ?? findPort().device} at ${baud} baud`)
+	if (process.stderr.isTTY) say(`${device} at ${baud} baud`)
 	return { isSerial: true, write: (bytes) => line.write(bytes), close: () => line.close() }
 }
 
@@ -42,9 +45,9 @@ export function portsText(ports: readonly SerialPortFact[]): string {
 }
 
 async function overCurvecp(
-	args: Arguments, received: (bytes: Uint8Array) => void, closed: Closed,
+	args: Arguments, where: string, received: (bytes: Uint8Array) => void, closed: Closed,
 ): Promise<Wire> {
-	const address = parseAddress(args.positionals[0]!)
+	const address = parseAddress(where)
 	const { client } = await openClient(args, 1, address)
 	const connection = await client.open(() => undefined)
 	const source = new PassThrough()

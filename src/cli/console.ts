@@ -1,16 +1,16 @@
 // curvegate console: the host's end of a board's console, over a serial line or over CurveCP. A
 // terminal passes through as it is; --ask sends one request of the machine mode.
 
-import { readFileSync } from 'node:fs'
 import { MachineClient } from '../console/machine-client.ts'
 import { listPorts } from '../platform/serial-ports.ts'
-import { EXIT_DONE, Trouble, troubleOf, Usage } from '../platform/trouble.ts'
+import { EXIT_DONE, Usage } from '../platform/trouble.ts'
 import { hashPassword, passwordFault } from '../service/password.ts'
 import type { Arguments } from './arguments.ts'
 import type { Run } from './command.ts'
 import { printJson, printLine } from './output.ts'
 import { openWire, portsText, type Wire } from './console-wire.ts'
 import { passThrough } from './pass-through.ts'
+import { passwordOf } from './secret.ts'
 
 export const run: Run = async (args) => {
 	if (args.has('hash-password')) return await printHash(args)
@@ -22,7 +22,8 @@ export const run: Run = async (args) => {
 	}
 	const request = args.text('ask')
 	if (request !== undefined) return await ask(args, request)
-	return await passThrough((received, closed) => openWire(args, received, closed))
+	return await passThrough(async (received, closed) =>
+		await openWire(args, args.positionals[0], received, closed))
 }
 
 async function printHash(args: Arguments): Promise<number> {
@@ -41,7 +42,7 @@ async function ask(args: Arguments, text: string): Promise<number> {
 	const password = passwordOf(args)
 	const wire: { open?: Wire } = {}
 	const client = new MachineClient('the console', (bytes) => wire.open?.write(bytes))
-	wire.open = await openWire(args, (bytes) => client.received(bytes), 
+	wire.open = await openWire(args, args.positionals[0], (bytes) => client.received(bytes),
 		(why) => client.closed(why ?? 'it has logged off'))
 	try {
 		if (password !== undefined) await client.ask('login', { password })
@@ -63,15 +64,4 @@ function readRequest(text: string): { cmd: string, fields: Record<string, unknow
 	}
 	throw new Usage(`--ask '${text}': expected a command, as status, or a request, as `
 		+ '\'{"cmd":"config","action":"diff"}\'')
-}
-
-function passwordOf(args: Arguments): string | undefined {
-	const file = args.text('password-file')
-	if (file === undefined) return undefined
-	try {
-		return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
-	} catch (error) {
-		if (error instanceof Trouble) throw error
-		throw troubleOf('read', file, error)
-	}
 }

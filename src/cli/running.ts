@@ -21,6 +21,7 @@ import { manage, type Management } from '../service/manage.ts'
 import { gatewayTerms, sumOf } from '../service/plan.ts'
 import { Refused } from '../service/refused.ts'
 import { startRun, type Run, type RunOptions } from '../service/run.ts'
+import { updateCommands } from '../service/firmware/update-commands.ts'
 import { runCommands } from '../service/run-commands.ts'
 import { servedNames, type Served } from '../service/served.ts'
 import type { StartConsole } from '../service/service.ts'
@@ -85,6 +86,7 @@ async function manageRun(
 			},
 			more: new Map([
 				...runCommands(run, platform), ...configCommands(changeable(kind, args, run, log)),
+				...updateCommands(),
 			]),
 			...again === undefined ? {} : { reload: () => run.reload(again) },
 		}, { control, metrics: config.metrics }, platform.clock)

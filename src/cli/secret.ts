@@ -1,6 +1,8 @@
 // A secret from whoever starts us: typed unseen, or the first line of a pipe.
 
-import { Usage } from '../platform/trouble.ts'
+import { readFileSync } from 'node:fs'
+import { troubleOf, Usage } from '../platform/trouble.ts'
+import type { Arguments } from './arguments.ts'
 
 const LENGTH_MAX = 4096
 
@@ -23,6 +25,17 @@ export async function readSecret(prompt: string): Promise<string> {
 	const first = await once(prompt)
 	if (await once('the same again: ') !== first) throw new Usage('they differ')
 	return first
+}
+
+/** Of --password-file; undefined: none was given. */
+export function passwordOf(args: Arguments): string | undefined {
+	const file = args.text('password-file')
+	if (file === undefined) return undefined
+	try {
+		return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
+	} catch (error) {
+		throw troubleOf('read', file, error)
+	}
 }
 
 async function typed(): Promise<string> {

@@ -77,6 +77,8 @@ export const COMMANDS: Readonly<Record<string, ConsoleCommand>> = {
 				: new Mistyped('log, or log level error|warn|info|debug'),
 		next: (words) => words.length === 0 ? ['level'] : words[0] === 'level' ? LEVELS : [],
 	},
+	'update': plain('the update that comes in: curvegate update FILE --serial or --over brings one',
+		texts.object),
 	'doctor': plain('the usual troubles, with a line of cure for each', texts.doctor),
 	'ping': {
 		takes: 'ADDRESS [COUNT]', summary: 'round trips to another CurveCP server', text: texts.ping,

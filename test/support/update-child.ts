@@ -1,4 +1,4 @@
-// A process that answers update commands through the FIFOs in a folder: for the tests, whose threads
+// A process that answers update commands through the FIFOs in a folder, for tests whose threads
 // must not own descriptors that libuv closes. Usage: update-child.js FOLDER; a request a line.
 
 import { createInterface } from 'node:readline'

@@ -10,6 +10,9 @@ export function updateCommands(): Map<string, Command> {
 		loaded ??= import('./update-session.ts').then(({ sessionCommands }) => sessionCommands())
 		return await loaded
 	}
-	return new Map(NAMES.map((name) => [name, async (request: Request) =>
-		await (await commands()).get(name)!(request)]))
+	const ask = (name: typeof NAMES[number]): Command => async (request: Request) =>
+		await (await commands()).get(name)!(request)
+	// What a person types shows how far it is.
+	return new Map([...NAMES.map((name) => [name, ask(name)] as const),
+		['update', ask('update-status')]])
 }

@@ -1,5 +1,5 @@
-// The device's side of an update that comes over a console: into a real `curvegate update -`, through
-// pipes and through the supervisor's FIFOs.
+// The device side of an update that comes over a console: into a real `curvegate update -`, through
+// pipes and through FIFOs as the supervisor has them.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { makeFolder, start } from '../../../support/processes.ts'
 import { manifestBytes } from '../../../../src/service/firmware/manifest.ts'
 import { checkManifest } from '../../../../src/service/firmware/install.ts'
 import {
-	updateCommands, type InstallerPipes, type UpdateSessionOptions, type UpdateStatus,
+	sessionCommands, type InstallerPipes, type UpdateSessionOptions, type UpdateStatus,
 } from '../../../../src/service/firmware/update-session.ts'
 import { makeDevice, type FileDevice } from '../../../support/file-device.ts'
 import { KEYS, makeUpdate, RUNNING, SUBJECT } from '../../../support/update-place.ts'
