@@ -19,6 +19,8 @@ export interface PuppetOptions {
 	readonly serverExtension?: Uint8Array
 	readonly clientExtension?: Uint8Array
 	readonly from?: { address: number, port: number }
+	/** Claims a long-term key whose secret it does not have. */
+	readonly impostor?: boolean
 }
 
 export class Puppet {
@@ -31,6 +33,7 @@ export class Puppet {
 		const longTermPublic = new Uint8Array(32)
 		const longTermSecret = new Uint8Array(32)
 		box.keypair(longTermPublic, longTermSecret, o.random)
+		if (o.impostor === true) longTermPublic.fill(9)
 		this.handshake = new ClientHandshake(box, o.random, {
 			longTermPublic, longTermSecret,
 			serverLongTermPublic: o.serverKey, serverName: wireName(o.name ?? 'test'),
