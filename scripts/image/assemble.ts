@@ -45,7 +45,7 @@ export function assemble(material: Material, out: string, step: (what: string) =
 	}
 	makeCard(maker, layout, boot, out)
 	step(`card ${size('disk.img')}`)
-	writeLists(out, material, { ...boot, ...trees })
+	writeLists(out, material, { ...boot, ...trees }, files.bootloader)
 	addFirstStage(trees.root, material)
 	makeCpio(maker, trees.root, at(PARTS.recovery), RECOVERY_LEVEL)
 	if (files.firmware.size > 0) {
@@ -97,8 +97,8 @@ function bootFilesOf(
 	return {
 		firmware: findFiles(image['firmware-files'] ?? [], folders),
 		dtbs: findFiles(image.dtbs ?? [], [kernel.folder]),
-		bootloader: loader === undefined || image['bootloader-file'] === undefined
-			? undefined : join(store.debs([loader]).get(loader)!, image['bootloader-file']),
+		bootloader: image.bootloader !== 'u-boot' || loader === undefined
+			? undefined : join(store.debs([loader]).get(loader)!, image['bootloader-file']!),
 		kernel: kernelPath, stage1,
 	}
 }

@@ -18,6 +18,7 @@ export const PARTS = {
 
 export function writeLists(
 	out: string, { store }: Material, trees: Readonly<Record<string, Tree>>,
+	bootloader: string | undefined,
 ): void {
 	const lines = Object.entries(trees).flatMap(([name, tree]) =>
 		tree.entries().map((path) => contentLine(name, tree, path)))
@@ -25,6 +26,7 @@ export function writeLists(
 		`# part, mode, bytes, SHA-256 or target, path\n${lines.join('\n')}\n`)
 	const bundled: string[] = JSON.parse(readFileSync('build/bundled.json', 'utf8'))
 	const sources = Object.values(trees).flatMap((tree) => [...tree.sources])
+	if (bootloader !== undefined) sources.push(bootloader)
 	writeFileSync(join(out, 'image.licences'), licencesText(store, sources, bundled))
 }
 

@@ -123,7 +123,7 @@ function addFacts(tree: Tree, { recipe, layout, date, updateKey }: Material): vo
 			[`PART_${name.toUpperCase()}`, number])),
 		CONSOLE: profile.console!.device, BAUD: profile.console!.baud,
 		WATCHDOG: profile.watchdog?.device ?? '', WATCHDOG_SECONDS: profile.watchdog?.seconds ?? 0,
-		NODE_FLAGS: profile.node!.flags.join(' '), WAN: profile.network.wan ?? '',
+		NODE_FLAGS: profile.node!.flags.join(' '), WAN: image.wan ?? profile.network.wan ?? '',
 	}
 	const lines = Object.entries(facts).map(([name, value]) => `${name}='${value}'\n`)
 	tree.write('etc/curvegate/image.conf', lines.join(''))

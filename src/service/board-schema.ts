@@ -32,6 +32,7 @@ const image = tables.table('[image]', {
 	'firmware-files': optional(wordList),
 	'root-firmware': optional(wordList),
 	'config-txt': optional(wordList),
+	'wan': optional(networkInterface),
 	'dtbs': optional(wordList),
 	'modules': wordList,
 	'root-modules': wordList,
