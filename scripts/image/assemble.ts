@@ -14,6 +14,7 @@ import {
 } from './file-systems.ts'
 import { partitionOf, type Layout } from './layout.ts'
 import { addFirstStage, fillRoot, fillStage1, type Material } from './root.ts'
+import { refuseSecrets } from './secrets.ts'
 
 const MEBI = 2 ** 20
 const STAGE1_LEVEL = 19
@@ -30,10 +31,12 @@ export function assemble(material: Material, out: string, step: (what: string) =
 		root: new Tree(join(work, 'root'), date), stage1: new Tree(join(work, 'stage1'), date),
 	}
 	fillRoot(trees.root, material)
+	refuseSecrets(trees.root)
 	step(`${trees.root.files().length} files for the root`)
 	makeSquashfs(maker, trees.root, at(PARTS.root), partitionOf(layout, 'root_a').sizeBytes)
 	step(`root ${size(PARTS.root)} of ${formatSize(partitionOf(layout, 'root_a').sizeBytes)}`)
 	fillStage1(trees.stage1, material)
+	refuseSecrets(trees.stage1)
 	makeCpio(maker, trees.stage1, at(PARTS.stage1), STAGE1_LEVEL)
 	copyFileSync(join(kernel.folder, 'boot', `vmlinuz-${kernel.version}`), at(PARTS.kernel))
 	step(`kernel ${size(PARTS.kernel)}, first stage ${size(PARTS.stage1)}`)
@@ -58,7 +61,7 @@ export function assemble(material: Material, out: string, step: (what: string) =
 }
 
 /** The file systems that are not there yet, and the card that holds all of them. */
-function makeCard(
+export function makeCard(
 	maker: Maker, layout: Layout, trees: { first: Tree, boot: Tree }, out: string,
 ): void {
 	const at = (file: string): string => join(out, file)

@@ -26,11 +26,8 @@ const TOOLS: Readonly<Record<string, string>> = {
 	'zstd': 'zstd',
 }
 
-/** Administrators' folders too, which a user's PATH often lacks. */
-const PATH = [process.env['PATH'] ?? '', '/usr/sbin', '/sbin'].join(':')
-
-function isInstalled(program: string): boolean {
-	return PATH.split(':').some((folder) => {
+function isInstalled(program: string, path: string): boolean {
+	return path.split(':').some((folder) => {
 		try {
 			accessSync(join(folder, program), constants.X_OK)
 			return true
@@ -41,25 +38,28 @@ function isInstalled(program: string): boolean {
 }
 
 /** Packages that are missing, each once. */
-function missingPackages(): string[] {
-	const missing = Object.keys(TOOLS).filter((program) => !isInstalled(program))
+function missingPackages(path: string): string[] {
+	const missing = Object.keys(TOOLS).filter((program) => !isInstalled(program, path))
 	return [...new Set(missing.map((program) => TOOLS[program]!))].sort()
 }
 
 export class Tools {
+	readonly #path: string
 	readonly #environment: NodeJS.ProcessEnv
 
 	/** Date: of everything that is made, in seconds since 1970. */
-	constructor(date: number) {
+	constructor(date: number, path = process.env['PATH'] ?? '') {
+		// Administrators' folders too, which a user's PATH often lacks.
+		this.#path = `${path}:/usr/sbin:/sbin`
 		this.#environment = {
-			...process.env, PATH, LC_ALL: 'C', TZ: 'UTC', SOURCE_DATE_EPOCH: String(date),
+			...process.env, PATH: this.#path, LC_ALL: 'C', TZ: 'UTC', SOURCE_DATE_EPOCH: String(date),
 			E2FSPROGS_FAKE_TIME: String(date), MTOOLS_SKIP_CHECK: '1', MKE2FS_CONFIG: '/nonexistent',
 		}
 	}
 
 	/** Installs the absent ones when it may, and says how when it may not. */
 	ensure(): void {
-		const missing = missingPackages()
+		const missing = missingPackages(this.#path)
 		if (missing.length === 0) return
 		const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`
 		if (process.geteuid?.() !== 0) {
