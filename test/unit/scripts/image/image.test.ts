@@ -1,5 +1,5 @@
-// An image assembled from small parts: the table of partitions, what lies in them, and that the same
-// parts make the same bytes. No downloads.
+// An image assembled from small parts: the table of partitions, what lies in them, and that the
+// same parts make the same bytes. No downloads.
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
@@ -8,7 +8,9 @@ import test, { type ExecutionContext } from 'ava'
 import { makeCard } from '../../../../scripts/image/assemble.ts'
 import { autoboot, bootScript } from '../../../../scripts/image/boot.ts'
 import { PARTS } from '../../../../scripts/image/describe.ts'
-import { makeCpio, makeFat, makeSquashfs, type Maker } from '../../../../scripts/image/file-systems.ts'
+import {
+	makeCpio, makeFat, makeSquashfs, type Maker,
+} from '../../../../scripts/image/file-systems.ts'
 import { layoutOf, partitionOf, uuidOf, type Layout } from '../../../../scripts/image/layout.ts'
 import { appletsOf } from '../../../../scripts/image/libraries.ts'
 import { recipes, type Recipe } from '../../../../scripts/image/recipe.ts'
@@ -177,7 +179,9 @@ test('a tree with a secret is refused, whatever it is called', (t) => {
 	for (const [path, text] of secrets) {
 		const tree = new Tree(makeFolder(t), DATE)
 		tree.write(path, text)
-		t.throws(() => refuseSecrets(tree), { instanceOf: Usage, message: /must not be in an image/ }, path)
+		t.throws(() => refuseSecrets(tree), {
+			instanceOf: Usage, message: /must not be in an image/,
+		}, path)
 	}
 	const tree = new Tree(makeFolder(t), DATE)
 	tree.write('etc/curvegate/update.pub', `${'0a'.repeat(32)}\n`)
