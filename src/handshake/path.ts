@@ -26,6 +26,7 @@ const HEAD_MAX = CLIENT_MESSAGE_BOX
 const PROBE_ROOM_MIN = 192
 /** Probes whose acknowledgment still counts. */
 const PROBES = 16
+const scratch: Bytes = new Uint8Array(4)
 
 /** One place: every field of it must be the same for two packets to have come the same way. */
 class Place {
@@ -61,18 +62,19 @@ export class Path {
 	target = this.active
 	/** Whether active has ever answered. */
 	#confirmed: boolean
-	#spare = new Place()
+	/** For the next candidate; made when there is one, since few connections ever move. */
+	#spare: Place | undefined
 	#expiresAt: Nanos = NEVER
 	/** When a probe is due to the place on trial; NEVER: none is owed. */
 	#probeAt: Nanos = NEVER
 	/** From and to the place on trial. */
 	#receivedBytes = 0
 	#sentBytes = 0
-	readonly #probes = new Uint32Array(PROBES)
+	/** Message IDs of the latest probes; there while a place is on trial. */
+	#probes: Uint32Array | undefined
 	#probeCount = 0
 
 	readonly #random: Random
-	readonly #id: Bytes = new Uint8Array(4)
 
 	/** confirmed: the first place has answered us before. */
 	constructor(slot: Slot, confirmed: boolean, random: Random, now: Nanos) {
@@ -96,7 +98,7 @@ export class Path {
 			return false
 		}
 		if (this.candidate === undefined || !this.candidate.is(slot)) {
-			this.candidate = this.#spare
+			this.candidate = this.#spare ?? new Place()
 			this.candidate.take(slot)
 			this.#try(slot, now)
 		} else {
@@ -153,9 +155,9 @@ export class Path {
 
 	/** A message ID for a probe that nobody can guess who does not receive it. */
 	probeId(): number {
-		do this.#random.fill(this.#id, 0, 4)
-		while (readU32(this.#id, 0) === 0)
-		return readU32(this.#id, 0)
+		do this.#random.fill(scratch, 0, 4)
+		while (readU32(scratch, 0) === 0)
+		return readU32(scratch, 0)
 	}
 
 	/** A packet of so many bytes with a probe of this message ID is about to be sent. */
@@ -163,6 +165,7 @@ export class Path {
 		this.target = this.candidate ?? this.active
 		const interval = this.#confirmed ? PROBE_INTERVAL : FIRST_PROBE_INTERVAL
 		this.#probeAt = now + interval * 2 ** Math.min(this.#probeCount, DOUBLINGS_MAX)
+		this.#probes ??= new Uint32Array(PROBES)
 		this.#probes[this.#probeCount++ % PROBES] = id
 		this.#sentBytes += bytes
 	}
@@ -181,6 +184,7 @@ export class Path {
 		this.#received(slot, now)
 		if (ackId === 0 || !this.#probed(ackId)) return
 		this.#confirmed = true
+		this.#probes = undefined
 		this.#probeAt = NEVER
 	}
 
@@ -189,7 +193,7 @@ export class Path {
 		this.#receivedBytes = 0
 		this.#sentBytes = 0
 		this.#probeCount = 0
-		this.#probes.fill(0)
+		this.#probes?.fill(0)
 		this.#probeAt = NEVER
 		this.#received(slot, now)
 	}
@@ -200,8 +204,7 @@ export class Path {
 	}
 
 	#probed(id: number): boolean {
-		for (let i = 0; i < PROBES; i++) if (this.#probes[i] === id) return true
-		return false
+		return this.#probes?.includes(id) === true
 	}
 
 	#forget(): void {

@@ -148,6 +148,8 @@ export class Acknowledge {
 		const id = ids[0]!
 		this.#idCount--
 		for (let i = 0; i < this.#idCount; i++) ids[i] = ids[i + 1]!
+		// A peer of our make needs them for its rare pings only.
+		if (this.ours && this.#idCount === 0) this.#ids = undefined
 		return id
 	}
 
