@@ -48,7 +48,7 @@ export async function runFirmware(args: Arguments, file: string): Promise<number
 	): Promise<number | string> {
 		let isStarted = false
 		try {
-			return await runConfig('run', args, config, prepared.read, (run, _, log) => {
+			return await runConfig('run', args, config, prepared, (run, _, log) => {
 				isStarted = true
 				for (const note of notes) log.say('warn', 'device', { note })
 				const answered = async (): Promise<void> => {

@@ -9,5 +9,5 @@ export const run: Run = async (args) => {
 	if (args.has('firmware')) return await (await import('./run-firmware.ts')).runFirmware(args, file)
 	const options = { board: args.text('board'), boards: args.text('boards') }
 	const read = (): Promise<Config> => loadConfig(file, options)
-	return await runConfig('run', args, await read(), read)
+	return await runConfig('run', args, await read(), { read, options })
 }

@@ -10,7 +10,7 @@ import { sayReady } from '../platform/notify.ts'
 import { openPlatform } from '../platform/platform.ts'
 import { systemTimers } from '../platform/timers.ts'
 import { causeOf, EXIT_DONE, Trouble, Usage } from '../platform/trouble.ts'
-import type { CandidateOptions } from '../service/config-candidate.ts'
+import type { CandidateOptions, ConfigSource } from '../service/config-candidate.ts'
 import type { Changes } from '../service/config-changes.ts'
 import { configCommands } from '../service/config-commands.ts'
 import type { Config } from '../service/config.ts'
@@ -33,7 +33,7 @@ type Kind = 'server' | 'run'
 
 /** again: for SIGHUP; undefined: there is no file to read. started: everything serves. */
 export async function runConfig(
-	kind: Kind, args: Arguments, config: Config, again: (() => Promise<Config>) | undefined,
+	kind: Kind, args: Arguments, config: Config, again: ConfigSource | undefined,
 	started?: (run: Run, management: Management, log: Log) => void,
 ): Promise<number> {
 	const platform = await openPlatform()
@@ -51,7 +51,7 @@ export async function runConfig(
 		throw error
 	})
 	handleSignals(run, log, again)
-	const management = await manageRun(run, kind, args, { log, platform, control, again })
+	const management = await manageRun(run, kind, { log, platform, control, again })
 	const host = hostOf(run, management.commands, systemTimers, log)
 	startConsole = consoleOver(host)
 	run.parts.push(new SerialConsole(run.config.console, host))
@@ -68,12 +68,12 @@ export async function runConfig(
 
 interface Means extends Pick<RunOptions, 'log' | 'platform'> {
 	readonly control: BoundControl | undefined
-	readonly again: (() => Promise<Config>) | undefined
+	readonly again: ConfigSource | undefined
 }
 
 /** Who can ask, and the metrics, before they could be missed. */
 async function manageRun(
-	run: Run, kind: Kind, args: Arguments, { log, platform, control, again }: Means,
+	run: Run, kind: Kind, { log, platform, control, again }: Means,
 ): Promise<Management> {
 	const { config } = run
 	const { memory, routes } = config.limits
@@ -85,10 +85,10 @@ async function manageRun(
 				return run.servers.map(({ server }) => server)
 			},
 			more: new Map([
-				...runCommands(run, platform), ...configCommands(changeable(kind, args, run, log)),
+				...runCommands(run, platform), ...configCommands(changeable(kind, run, log, again)),
 				...updateCommands(),
 			]),
-			...again === undefined ? {} : { reload: () => run.reload(again) },
+			...again === undefined ? {} : { reload: () => run.reload(() => again.read()) },
 		}, { control, metrics: config.metrics }, platform.clock)
 	} catch (error) {
 		run.stopNow()
@@ -98,14 +98,11 @@ async function manageRun(
 
 /** What the console may change: a file that alone says what runs. */
 function changeable(
-	kind: Kind, args: Arguments, run: Run, log: Log,
+	kind: Kind, run: Run, log: Log, source: ConfigSource | undefined,
 ): CandidateOptions | undefined {
 	const { file } = run.config
-	if (kind !== 'run' || file === undefined) return undefined
-	return {
-		file, options: { board: args.text('board'), boards: args.text('boards') },
-		timers: systemTimers, log, reload: (read) => run.reload(read),
-	}
+	if (kind !== 'run' || file === undefined || source === undefined) return undefined
+	return { file, source, timers: systemTimers, log, reload: (read) => run.reload(read) }
 }
 
 /** For newcomers: the line that shows the page. */
@@ -122,7 +119,7 @@ function ownCommand(): string {
 	return path === '' || path.startsWith('..') ? 'curvegate' : path
 }
 
-function handleSignals(run: Run, log: Log, again: (() => Promise<Config>) | undefined): void {
+function handleSignals(run: Run, log: Log, again: ConfigSource | undefined): void {
 	let asked = false
 	const stop = (): void => {
 		if (asked) run.stopNow()
@@ -133,7 +130,7 @@ function handleSignals(run: Run, log: Log, again: (() => Promise<Config>) | unde
 		if (again === undefined) {
 			return log.say('info', 'nothing-to-reload', { why: 'no configuration file' })
 		}
-		run.reload(again).then((changes) => sayChanges(log, changes),
+		run.reload(() => again.read()).then((changes) => sayChanges(log, changes),
 			(error: unknown) => sayRefused(log, error))
 	}
 	process.on('SIGTERM', stop)

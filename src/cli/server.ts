@@ -32,7 +32,7 @@ export const run: Run = async (args) => {
 	const config = await readConfig(args)
 	if (args.has('plan')) return printPlan(config, args.has('json'))
 	if (config.servers.some(({ keys }) => keys === DEFAULT_KEYS)) await makeDefaultKeys()
-	const again = args.has('config') ? (): Promise<Config> => readConfig(args) : undefined
+	const again = args.has('config') ? { read: () => readConfig(args), options: {} } : undefined
 	return await runConfig('server', args, config, again)
 }
 

@@ -2,7 +2,6 @@
 // On trial nothing is written, so that a power cut, a crash and an operator who has cut himself off
 // all end with the file as it was.
 
-import { readFileSync } from 'node:fs'
 import { SECOND } from '../base/time.ts'
 import { nodeDisk, type Disk } from '../platform/disk.ts'
 import type { Timers } from '../platform/timers.ts'
@@ -10,18 +9,28 @@ import { causeOf, Usage } from '../platform/trouble.ts'
 import { Refusal } from './control-commands.ts'
 import type { Changes } from './config-changes.ts'
 import { editedConfig, saveConfig, type Edit } from './config-save.ts'
-import { loadConfig, type Config, type ConfigOptions } from './config.ts'
+import type { Config, ConfigOptions } from './config.ts'
 import { keyText, maskSecrets, valueText } from './config-words.ts'
 import type { Log } from './log.ts'
+import { readTomlFile } from './toml-file.ts'
 
 export interface CandidateOptions {
 	readonly file: string
-	readonly options: ConfigOptions
+	readonly source: ConfigSource
 	readonly timers: Timers
 	readonly log: Log
 	readonly disk?: Disk
 	/** The running process takes another configuration, or throws and stays as it is. */
 	reload(read: () => Promise<Config>): Promise<Changes>
+}
+
+/** Where a process's configuration comes from. */
+export interface ConfigSource {
+	readonly options: ConfigOptions
+	/** The file as it is now. */
+	read(): Promise<Config>
+	/** What a device adds to every configuration. */
+	complete?(config: Config): Config
 }
 
 export interface ConfigAnswer {
@@ -53,7 +62,7 @@ export class Candidate {
 	}
 
 	async show(): Promise<ConfigAnswer> {
-		const text = this.#edits.length === 0 ? readFileSync(this.#o.file, 'utf8')
+		const text = this.#edits.length === 0 ? readTomlFile(this.#o.file, 'the configuration').text
 			: (await this.#edited()).text
 		return { ...this.#state(), text: maskSecrets(text) }
 	}
@@ -133,24 +142,24 @@ export class Candidate {
 	async #undo(): Promise<Changes> {
 		this.#trial?.forget()
 		this.#trial = undefined
-		const { file, options, log } = this.#o
-		const changes = await this.#o.reload(() => loadConfig(file, options))
+		const { source, log } = this.#o
+		const changes = await this.#o.reload(() => source.read())
 		log.say('warn', 'config-reverted', { changes: changes.applied.length })
 		return changes
 	}
 
 	#edited(): Promise<{ text: string, config: Config }> {
-		return editedConfig(this.#o.file, this.#edits, this.#o.options)
+		return editedConfig(this.#o.file, this.#edits, this.#o.source.options)
 	}
 
 	async #apply(): Promise<Changes> {
 		const { config } = await this.#edited()
-		return await this.#o.reload(async () => config)
+		return await this.#o.reload(async () => this.#o.source.complete?.(config) ?? config)
 	}
 
 	/** What cannot be written is not kept running either: the next start would not have it. */
 	async #write(changes: Partial<Changes>): Promise<ConfigAnswer> {
-		const { file, options } = this.#o
+		const { file, source: { options } } = this.#o
 		try {
 			await saveConfig(file, this.#edits, { ...options, disk: this.#disk })
 		} catch (error) {

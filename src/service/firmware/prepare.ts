@@ -15,7 +15,7 @@ import { readPublicKey } from '../../platform/keydir.ts'
 import { messageOf } from '../../platform/trouble.ts'
 import { findUser } from '../../platform/user.ts'
 import { VERSION } from '../../base/version.ts'
-import { loadConfig, type Config, type NetworkConfig } from '../config.ts'
+import { loadConfig, type Config, type ConfigOptions, type NetworkConfig } from '../config.ts'
 import type { Device } from './device.ts'
 import { deviceKeys, type DeviceKeys } from './keys.ts'
 import { keptConfig, type KeptOptions } from './kept-config.ts'
@@ -36,6 +36,7 @@ export interface Prepared {
 	/** Keys were made, or the owner's wishes taken over: the console shows the address. */
 	readonly isFirst: boolean
 	readonly notes: readonly string[]
+	readonly options: ConfigOptions
 	/** For a reload. */
 	read(): Promise<Config>
 	/** What every configuration has on a device: a user, a console, keys. */
@@ -61,6 +62,7 @@ export async function prepare(device: Device, file: string): Promise<Prepared> {
 	}
 	return {
 		config, isOwn: kept.isOwn, isFirst: made.length > 0 || wishes !== undefined, notes: all,
+		options,
 		read: async () => finish(await loadConfig(file, options)).config,
 		complete: (other) => finish(other).config,
 	}

@@ -37,7 +37,7 @@ async function bench(t: ExecutionContext, disk?: Disk): Promise<Bench> {
 	writeFileSync(file, TEXT)
 	const timers = new FakeTimers()
 	const commands = configCommands({
-		file, options: OPTIONS, timers,
+		file, timers, source: { options: OPTIONS, read: () => loadConfig(file, OPTIONS) },
 		log: new Log({ level: 'debug', format: 'text', write: () => undefined }),
 		reload: async (read) => {
 			here.running = await read()
