@@ -1,13 +1,14 @@
 // curvegate check --config FILE: every fault of a configuration, and what it comes to.
 
 import { toHex } from '../base/hex.ts'
+import { NEVER, SECOND } from '../base/time.ts'
 import { formatTarget } from '../gateway/target.ts'
 import { EXIT_DONE, EXIT_TROUBLE, EXIT_USAGE, Trouble } from '../platform/trouble.ts'
 import { addressText } from '../platform/udp.ts'
 import { boardFolders, loadBoards, mismatch, thisMachine } from '../service/board.ts'
 import { extentOf, listenText } from '../service/config-check.ts'
 import { lookAtWorld, type World } from '../service/config-world.ts'
-import { loadConfig, type Config, type NameConfig } from '../service/config.ts'
+import { loadConfig, type Config, type ConsoleConfig, type NameConfig } from '../service/config.ts'
 import { extensionOf } from '../service/own-routes.ts'
 import { isShortage, planOf } from '../service/plan.ts'
 import { formatSize } from '../service/quantities.ts'
@@ -67,7 +68,8 @@ function textOf(file: string, config: Config, world: World): string {
 		]),
 		...gateway === undefined ? [] : ['', ...gatewayText(config, world)],
 		...config.console === undefined ? []
-			: ['', `console on ${config.console.device}, ${config.console.baud} baud`],
+			: ['', `console on ${config.console.device}, ${config.console.baud} baud, `
+				+ `${config.console.password === undefined ? 'no' : 'with a'} password`],
 		'',
 		`memory ${formatSize(total)}: ${limits.connections} connections`
 			+ `${gateway === undefined ? '' : ', and the gateway\'s tables'}`,
@@ -133,7 +135,7 @@ function jsonOf(file: string, config: Config, world: World): object {
 				`${toHex(extension)} ${formatTarget(target)}`),
 			routesFile: gateway.routes,
 		},
-		console: config.console,
+		console: config.console && consoleJson(config.console),
 		memory: {
 			budgetBytes: isShortage(plan) ? 0 : plan.totalBytes,
 			limitBytes: limits.memory,
@@ -141,4 +143,9 @@ function jsonOf(file: string, config: Config, world: World): object {
 		trouble: world.trouble,
 		notes: world.notes,
 	}
+}
+
+function consoleJson({ device, baud, driver, password, idle }: ConsoleConfig): object {
+	const idleSeconds = idle === NEVER ? null : idle / SECOND
+	return { device, baud, driver, password: password !== undefined, idleSeconds }
 }

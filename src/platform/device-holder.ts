@@ -16,16 +16,21 @@ const WRITE_ONLY = 1
 const ACCESS_MODE = 3
 const PTMX = /^\/dev\/(pts\/)?ptmx$/
 
-/** Of the processes that we may look into. root: where /proc is; a test brings its own. */
+/**
+ * Of the processes that we may look into; a login prompt says by its words where it is. root: where
+ * /proc is; a test brings its own.
+ */
 export function holdersOf(device: string, root = '/', self = process.pid): Holder[] {
 	const path = targetOf(device)
 	const family = ancestorsOf(self, root)
-	return pidsIn(root).filter((pid) => !family.has(pid) && reads(pid, path, root))
-		.map((pid) => {
-			const words = (textOf(join(root, `proc/${pid}/cmdline`)) ?? '').split('\0')
-			const command = words.filter((word) => word !== '').slice(0, 3).join(' ')
-			return { pid, command, isGetty: /(^|\/)[am]?getty$/.test(words[0] ?? '') }
-		})
+	return pidsIn(root).filter((pid) => !family.has(pid)).flatMap((pid) => {
+		const words = (textOf(join(root, `proc/${pid}/cmdline`)) ?? '').split('\0')
+		const isGetty = /(^|\/)[am]?getty$/.test(words[0] ?? '')
+		const tty = path.replace(/^\/dev\//, '')
+		const isMeant = isGetty && words.some((word) => word === tty || word === path)
+		if (!isMeant && !reads(pid, path, root)) return []
+		return [{ pid, command: words.filter((word) => word !== '').slice(0, 3).join(' '), isGetty }]
+	})
 }
 
 export function holderText({ pid, command, isGetty }: Holder): string {

@@ -55,6 +55,10 @@ export function lookAtWorld(config: Config): World {
 		}
 	}
 	if (config.gateway !== undefined) trouble.push(...lookAtGateway(config.gateway))
+	if (config.console !== undefined && config.console.password === undefined) {
+		notes.push('console: without a password whoever holds the cable is the operator; '
+			+ 'curvegate console --hash-password makes the line for [console]')
+	}
 	const { device } = config.console ?? {}
 	if (device !== undefined && !existsSync(device)) {
 		trouble.push(`unable to open ${device}: no such device; [console] device names another`)

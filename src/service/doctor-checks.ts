@@ -2,6 +2,7 @@
 // something from working and has a line of cure; a note is good to know.
 
 import { Trouble } from '../platform/trouble.ts'
+import { holderText } from '../platform/device-holder.ts'
 import { addressOf } from '../platform/udp.ts'
 import { HELPER_SERVICE, natOf } from './outside.ts'
 import type { Facts, ListenFact, PublishedFact, StorageFact } from './doctor-facts.ts'
@@ -197,11 +198,13 @@ export function scopeOf(text: string): 'public' | 'private' | 'carrier' | 'other
 
 function checkConsole({ console }: Facts): Omit<Finding, 'check'>[] {
 	if (console === undefined) return []
-	const { device, getty } = console
-	if (getty === undefined) return [fine(`${device} has no getty`)]
-	const tty = device.replace(/^\/dev\//, '')
-	return [trouble(`process ${getty}, a getty, reads ${device} as well`,
-		`systemctl disable --now serial-getty@${tty}`)]
+	const { device, holder } = console
+	if (holder === undefined) return [fine(`nobody else reads ${device}`)]
+	const who = `${device} is read by ${holderText(holder)}`
+	if (/curvegate/.test(holder.command)) return [fine(who)]
+	return [trouble(who, holder.isGetty
+		? `systemctl disable --now serial-getty@${device.replace(/^\/dev\//, '')}`
+		: 'end it, or name another device in [console]')]
 }
 
 function checkStorage({ path, device, readOnly, errors, worn }: StorageFact)

@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SECOND, type Nanos } from '../base/time.ts'
+import { holdersOf, type Holder } from '../platform/device-holder.ts'
 import { ExtensionSource } from '../platform/extension-source.ts'
 import { readSysctl, ownAddresses } from '../platform/network.ts'
 import { nftMissing } from '../platform/nft.ts'
@@ -40,7 +41,7 @@ export interface Facts {
 	/** What helpers outside see, or why they say nothing. */
 	readonly outside: readonly (Outside | Trouble)[]
 	/** Who else has the console's device. */
-	readonly console: { readonly device: string, readonly getty: number | undefined } | undefined
+	readonly console: { readonly device: string, readonly holder: Holder | undefined } | undefined
 	readonly storage: readonly StorageFact[]
 	/** Of a Raspberry Pi; undefined: nobody measures it. */
 	readonly undervoltage: { readonly now: boolean, readonly before: boolean } | undefined
@@ -123,7 +124,7 @@ export async function lookAround(options: LookOptions): Promise<Facts> {
 		published: address === undefined ? [] : await lookUp(address, names),
 		outside: address === undefined ? [] : await ask(address, platform, options),
 		console: config.console === undefined ? undefined
-			: { device: config.console.device, getty: gettyOn(config.console.device, root) },
+			: { device: config.console.device, holder: holdersOf(config.console.device, root)[0] },
 		storage: lookAtStorage(kept.length > 0 ? kept : ['.'], root),
 		undervoltage: lookAtVoltage(root),
 		world: config.file === undefined ? [] : lookAtWorld(config).trouble,
@@ -236,15 +237,6 @@ async function lookUp({ hosts, port }: Address, names: Names): Promise<Published
 			late.abort()
 		}
 	}))
-}
-
-export function gettyOn(device: string, root: string): number | undefined {
-	const tty = device.replace(/^\/dev\//, '')
-	return pids(root).find((pid) => {
-		const words = (textOf(root, `proc/${pid}/cmdline`) ?? '').split('\0')
-		return /(^|\/)(agetty|getty|mgetty)$/.test(words[0] ?? '')
-			&& words.some((word) => word === tty || word === device)
-	})
 }
 
 /** The file systems that hold these paths. */

@@ -91,7 +91,8 @@ tools('NaCl\'s client speaks with it, in both modes', async (t) => {
 	t.deepEqual(await client.ended, { code: 0, signal: null }, client.stderr())
 	const lines = client.stdout().toString().split('\r\n')
 	t.regex(lines[0]!, /^0{32} from /)
-	t.like(JSON.parse(lines.flatMap((line) => unframe(line) ?? [])[0]!), { id: 7, result: { servers: { length: 1 } } })
+	const answers = lines.flatMap((line) => unframe(line) ?? [])
+	t.like(JSON.parse(answers[0]!), { id: 7, result: { servers: { length: 1 } } })
 })
 
 test('the way in is changed on trial, and comes back by itself', async (t) => {

@@ -3,9 +3,10 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { holdersOf } from '../../../src/platform/device-holder.ts'
 import { examine, scopeOf } from '../../../src/service/doctor-checks.ts'
 import {
-	capabilitiesOf, gettyOn, lookAtPorts, lookAtStorage, lookAtVoltage, type Facts,
+	capabilitiesOf, lookAtPorts, lookAtStorage, lookAtVoltage, type Facts,
 } from '../../../src/service/doctor-facts.ts'
 import { makeFolder } from '../../support/processes.ts'
 
@@ -22,7 +23,7 @@ const HEALTHY: Facts = {
 	addresses: ['198.51.100.7'],
 	published: [{ host: 'a.example', port: 4000, found: ['198.51.100.7'] }],
 	outside: [],
-	console: { device: '/dev/ttyAMA0', getty: undefined },
+	console: { device: '/dev/ttyAMA0', holder: undefined },
 	storage: [{ path: '/keys', device: '/dev/mmcblk0p2', readOnly: false, errors: 0, worn: 0.1 }],
 	undervoltage: { now: false, before: false },
 	world: [],
@@ -83,8 +84,16 @@ test('a provider that translates', finds, { addresses: ['100.64.3.4'], published
 	'trouble', /100\.64/, /public address/)
 test('a router before us', finds, { addresses: ['192.168.1.5'], published: [] }, 'nat', 'note',
 	/behind NAT/, /forward UDP 4000 of the router to 192\.168\.1\.5/)
-test('a getty on the console', finds, { console: { device: '/dev/ttyAMA0', getty: 9 } }, 'console',
+const on = (command: string, isGetty: boolean): Partial<Facts> =>
+	({ console: { device: '/dev/ttyAMA0', holder: { pid: 9, command, isGetty } } })
+test('a getty on the console', finds, on('/sbin/agetty -o ttyAMA0', true), 'console',
 	'trouble', /process 9/, /serial-getty@ttyAMA0/)
+test('a terminal program on the console', finds, on('minicom', false), 'console',
+	'trouble', /process 9 \(minicom\)/, /end it/)
+test('ourselves on the console are no trouble', (t) => {
+	const found = examine({ ...HEALTHY, ...on('node /usr/bin/curvegate run', false) })
+	t.is(found.find(({ check }) => check === 'console')?.state, 'fine')
+})
 const storage = HEALTHY.storage[0]!
 test('a read-only card', finds, { storage: [{ ...storage, readOnly: true }] }, 'storage', 'trouble',
 	/read-only/, /remount/)
@@ -153,8 +162,9 @@ test('a getty, a voltage, a mount, capabilities', (t) => {
 		'sys/class/hwmon/hwmon1/name': 'rpi_volt\n',
 		'sys/class/hwmon/hwmon1/in0_lcrit_alarm': '1\n',
 	})
-	t.is(gettyOn('/dev/ttyAMA0', root), 9)
-	t.is(gettyOn('/dev/ttyS0', root), undefined)
+	t.deepEqual(holdersOf('/dev/ttyAMA0', root),
+		[{ pid: 9, command: '/sbin/agetty -o ttyAMA0', isGetty: true }])
+	t.deepEqual(holdersOf('/dev/ttyS0', root), [])
 	t.deepEqual(lookAtVoltage(root), { now: true, before: true })
 	t.is(lookAtVoltage(join(root, 'none')), undefined)
 	t.deepEqual(lookAtStorage(['/data/keys', '/database'], root), [
