@@ -13,10 +13,14 @@ export function candidates(before: string, known: readonly string[], facts: Fact
 	return all.filter((one) => one.startsWith(last))
 }
 
+/** Steps that nobody takes by hand. */
+const FOR_PROGRAMS = /^update-/
+
 /** The commands that there are, in the order of the help. */
 export function allNames(known: readonly string[]): string[] {
 	const own = Object.keys(COMMANDS).filter((name) => known.includes(name))
-	const others = known.filter((name) => !Object.hasOwn(COMMANDS, name) && name !== 'help')
+	const others = known.filter((name) => !Object.hasOwn(COMMANDS, name) && name !== 'help'
+		&& !FOR_PROGRAMS.test(name))
 	return [...own, ...others, ...Object.keys(SESSION_COMMANDS)]
 }
 
