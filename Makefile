@@ -29,8 +29,9 @@ interop: build build/packages ## cases × {our client, our server} against NaCl'
 run: build ## a server on 127.0.0.1:4000 with a page to look at; keys under .curvegate/
 	@exec build/curvegate server $(ARGS)
 
-sim: compile ## the simulated network: throughput per loss × round-trip time
+sim: compile ## the simulated network: throughput per loss × round-trip time; moves at every packet
 	@node $(OUT)/test/sim/main.js $(ARGS)
+	@STRIDE=1 node $(OUT)/test/support/run.js test/sim/mobility.test.ts
 
 fuzz: compile ## random input for every receiver, from a printed seed
 	@node $(OUT)/test/fuzz/main.js $(ARGS)

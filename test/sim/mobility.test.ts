@@ -15,7 +15,7 @@ const SERVER = { address: 0x0a000001, port: 4000 }
 const CLIENT = { address: 0x0a000002, port: 5000 }
 const STRIDE = Number(process.env['STRIDE'] ?? 37)
 /** Blocks each way, so that acknowledgments and data travel in both directions. */
-const BYTES = 300 * 1024
+const BYTES = 520 * 1024
 
 interface Pair {
 	world: World
@@ -69,7 +69,7 @@ for (const [what, move] of Object.entries(MOVES)) {
 		const still = setUp(1)
 		t.is(finish(still), undefined)
 		const packets = still.world.network.sent
-		t.true(packets > 600, `${packets} packets`)
+		t.true(packets > 1000, `${packets} packets`)
 		let slowest: Nanos = 0
 		for (let at = 3; at < packets; at += STRIDE) {
 			const pair = setUp(1)
