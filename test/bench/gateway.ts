@@ -9,6 +9,7 @@ import { toHex } from '../../src/base/hex.ts'
 import {
 	extensionOf, makeSite, PUBLIC, startGatewayProcess, type Site,
 } from '../support/gateway-site.ts'
+import { ROUTES_MAX } from '../../src/limits.ts'
 import { CLIENT, curvecp, udp4 } from '../support/packets.ts'
 import type { Owner, Started } from '../support/processes.ts'
 import type { Bench, Contestant, Context } from './bench.ts'
@@ -76,8 +77,8 @@ async function blast(
 	await load.ended
 	await pause(200)
 	const got = Math.max(1, received(site) - before)
-	// Whoever sends is busy all the time, and the kernel's work is done in its name.
-	return [got / seconds, (seconds * 1e9 + cpuNanos(gateway) - cpu) / got]
+	// What the kernel does with a packet is done in its sender's name.
+	return [got / seconds, Number(load.stdout()) + (cpuNanos(gateway) - cpu) / got]
 }
 
 /** Round trips to a server that answers, one after the other: the median and the 99th of 100. */
@@ -113,7 +114,8 @@ async function measure(context: Context, setting: Setting): Promise<readonly num
 		writeRoutes(file, routes)
 		const config = join(site.folder, 'curvegate.toml')
 		writeFileSync(config, `schema = 1\n[gateway]\nwan = "wan0"\nlan = "lan0"\n`
-			+ (limited ? '' : 'source-rate = 1000000000\ntarget-rate = 1000000000\n'))
+			+ (limited ? '' : 'source-rate = 1000000000\ntarget-rate = 1000000000\n')
+			+ `[limits]\nroutes = ${ROUTES_MAX}\n`)
 		gateway = await startGatewayProcess(context, site, datapath,
 			['--config', config, '--routes', file], 120_000)
 	}
@@ -147,10 +149,10 @@ export const gateway: Bench = {
 	],
 	bases: ['plain forwarding'],
 	goals: [
-		{ text: 'nftables to plain forwarding', unit: '', least: 0.95,
-			figure: (of) => of('nftables, 1 route') / of('plain forwarding') },
-		{ text: 'nftables, a million routes to one', unit: '', least: 0.9,
-			figure: (of) => of('nftables, 1,000,000') / of('nftables, 1 route') },
+		{ text: 'nftables to plain forwarding, by processor time', unit: '', least: 0.95,
+			figure: (of) => of('plain forwarding', 1) / of('nftables, 1 route', 1) },
+		{ text: 'nftables, a million routes to one, by processor time', unit: '', least: 0.9,
+			figure: (of) => of('nftables, 1 route', 1) / of('nftables, 1,000,000', 1) },
 		{ text: 'packet sockets to raw sockets', unit: '', least: 3,
 			figure: (of) => of('packet, 1 route') / of('raw, 1 route') },
 		{ text: 'packet sockets, a million routes to one', unit: '', least: 0.9,
