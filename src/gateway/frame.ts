@@ -48,6 +48,8 @@ export const PROTOCOL_UDP = 17
 export const FRAME_AT = 64
 /** A frame holds a packet of an Ethernet's full length. */
 export const FRAME_BYTES = FRAME_AT + 1536
+/** One that holds a train of them: the longest IP packet. */
+export const TRAIN_BYTES = FRAME_AT + 65_536
 
 /** An IPv4 address as a signed integer: such a number is never boxed, wherever it is passed. */
 export function readAddress(p: Bytes, at: number): number {
@@ -64,11 +66,11 @@ export interface Frame {
 	length: number
 }
 
-/** A frame in FRAME_BYTES of memory; byteOffset is even. */
-export function makeFrame(memory: ArrayBuffer, byteOffset: number): Frame {
+/** A frame in n bytes of memory; byteOffset and n are even. */
+export function makeFrame(memory: ArrayBuffer, byteOffset: number, n = FRAME_BYTES): Frame {
 	return {
-		bytes: new Uint8Array(memory, byteOffset, FRAME_BYTES),
-		halves: new Uint16Array(memory, byteOffset, FRAME_BYTES / 2),
+		bytes: new Uint8Array(memory, byteOffset, n),
+		halves: new Uint16Array(memory, byteOffset, n / 2),
 		at: FRAME_AT,
 		length: 0,
 	}

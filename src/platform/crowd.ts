@@ -8,7 +8,7 @@ const EVERY_MS = 1000
 const ARM = 0.5
 const DISARM = 0.25
 /** Looks in a row that must find quiet. */
-const QUIET_LOOKS = 10
+const QUIET_LOOKS = 5
 
 export class Crowd {
 	isThere = false

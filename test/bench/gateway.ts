@@ -117,7 +117,7 @@ async function measure(context: Context, setting: Setting): Promise<readonly num
 			+ (limited ? '' : 'source-rate = 1000000000\ntarget-rate = 1000000000\n')
 			+ `[limits]\nroutes = ${ROUTES_MAX}\n`)
 		gateway = await startGatewayProcess(context, site, datapath,
-			['--config', config, '--routes', file], 120_000)
+			['--config', config, '--routes', file], 200_000)
 	}
 	const seconds = context.quick ? 0.5 : 2
 	const user = datapath === 'nftables' ? undefined : gateway
@@ -158,7 +158,7 @@ export const gateway: Bench = {
 		{ text: 'packet sockets, a million routes to one', unit: '', least: 0.9,
 			figure: (of) => of('packet, 1,000,000') / of('packet, 1 route') },
 	],
-	rounds: 5,
+	rounds: 3,
 	seconds: [180, 90],
 	contestants: [
 		contestant('plain forwarding', { datapath: 'plain', routes: 1 }),

@@ -15,6 +15,12 @@ export function needs(...things: readonly string[]): Declare {
 	return (title, run) => test.skip(`${title} (needs ${missing.join(', ')})`, run)
 }
 
+/** The same for what needs the machine for itself within its file: one after the other. */
+export function inTurn(...things: readonly string[]): Declare {
+	const missing = things.map(whatIsMissing).filter((thing) => thing !== undefined)
+	return missing.length === 0 ? (title, run) => test.serial(title, run) : needs(...things)
+}
+
 /** The same for what takes minutes: only with CURVEGATE_LONG=1. */
 export function long(...things: readonly string[]): Declare {
 	if (process.env['CURVEGATE_LONG'] !== undefined) return needs(...things)

@@ -3,8 +3,8 @@
 
 import type { Bytes } from '../../base/bytes.ts'
 import {
-	IPV4_DESTINATION, IPV4_FRAGMENT, IPV4_PROTOCOL, IPV6_DESTINATION, OFFSET_MASK, PROTOCOL_ICMP,
-	PROTOCOL_UDP, UDP_DESTINATION, UDP_SOURCE,
+	FRAME_AT, FRAME_BYTES, IPV4_DESTINATION, IPV4_FRAGMENT, IPV4_PROTOCOL, IPV6_DESTINATION,
+	OFFSET_MASK, PROTOCOL_ICMP, PROTOCOL_UDP, UDP_DESTINATION, UDP_SOURCE,
 } from '../../gateway/frame.ts'
 
 /** struct sock_filter: code, jump if true, jump if false, operand. */
@@ -13,11 +13,13 @@ export type Instruction = readonly [code: number, jt: number, jf: number, k: num
 const LOAD_WORD = 0x20
 const LOAD_HALF = 0x28
 const LOAD_BYTE = 0x30
+const LOAD_LENGTH = 0x80
 const LOAD_HALF_X = 0x48
 const LOAD_BYTE_X = 0x50
 /** X = length of the IPv4 header at [k]. */
 const HEADER_LENGTH = 0xb1
 const IF_EQUAL = 0x15
+const IF_GREATER = 0x25
 const IF_SET = 0x45
 const RETURN = 0x06
 
@@ -33,6 +35,16 @@ type Step =
 	| { readonly test: number, readonly k: number, readonly yes?: string, readonly no?: string }
 	| { readonly label: string }
 	| { readonly result: number }
+
+/** Only packets that fit into a frame, or only those that do not: trains. */
+export type Size = 'packets' | 'trains'
+
+/** The same program, for packets of one size. */
+export function ofSize(size: Size, program: readonly Instruction[]): readonly Instruction[] {
+	const most = FRAME_BYTES - FRAME_AT
+	const [yes, no] = size === 'trains' ? [1, 0] : [0, 1]
+	return [[LOAD_LENGTH, 0, 0, 0], [IF_GREATER, yes, no, most], [RETURN, 0, 0, 0], ...program]
+}
 
 /** Drops everything: for a socket that only holds a port. */
 export const REFUSE_ALL: readonly Instruction[] = [[RETURN, 0, 0, 0]]

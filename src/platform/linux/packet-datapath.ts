@@ -7,16 +7,17 @@ import type { Random } from '../../base/random.ts'
 import type { Nanos } from '../../base/time.ts'
 import type { Forwarder, Side, Verdict } from '../../gateway/forward.ts'
 import {
-	FRAME_BYTES, IPV4_BYTES, IPV4_SOURCE, makeFrame, readAddress, replacePort, UDP_BYTES,
-	UDP_DESTINATION, UDP_SOURCE, type Frame,
+	FRAME_AT, FRAME_BYTES, IPV4_BYTES, IPV4_SOURCE, makeFrame, readAddress, replacePort, UDP_BYTES,
+	TRAIN_BYTES, UDP_DESTINATION, UDP_SOURCE, type Frame,
 } from '../../gateway/frame.ts'
+import { cutTrain, trainStep } from '../../gateway/train.ts'
 import { IPV6_BYTES } from '../../wire/ip.ts'
 import { now } from '../clock.ts'
 import { frameDatagram, type Broken, type Datapath, type Ends } from '../datapath.ts'
 import { readTarget } from '../portable/relay-datapath.ts'
 import { Relay } from '../portable/relay.ts'
 import { arena } from './arena.ts'
-import { filterIpv4, filterIpv6, filterLocal, type Instruction } from './bpf.ts'
+import { filterIpv4, filterIpv6, filterLocal, ofSize, type Instruction, type Size } from './bpf.ts'
 import { fail } from './libc.ts'
 import {
 	attachFilter, BATCH, ETHERTYPE_IPV4, ETHERTYPE_IPV6, openPacketSocket, openRawUdp, PacketSocket,
@@ -40,9 +41,13 @@ export interface PacketOptions {
 interface Listening {
 	readonly socket: PacketSocket
 	readonly ethertype: number
+	readonly size: Size
 	readonly waker: Waker
 }
 
+/** Trains that wait together; they are rare. */
+const TRAINS = 4
+const SIZES: readonly Size[] = ['packets', 'trains']
 /** Batches that one turn takes from a socket before the others get theirs. */
 const TURN_BATCHES = 8
 
@@ -59,6 +64,8 @@ export class PacketDatapath implements Datapath {
 	/** Local port of what is diverted → the public port that it came to. */
 	readonly #diverted = new Map<number, number>()
 	readonly #injected: Frame
+	/** What trains are cut into: as many as lie still until a flush. */
+	readonly #cut: readonly Frame[]
 	readonly #target = { address: new Uint8Array(IPV6_BYTES), isIpv6: false, port: 0 }
 	#overruns = 0
 
@@ -70,7 +77,9 @@ export class PacketDatapath implements Datapath {
 			const from = this.#forwarder.tables.address
 			this.#sendDatagram({ from, fromPort: publicPort, to: client, toPort: clientPort }, datagram)
 		}, random)
-		this.#injected = makeFrame(arena().bytes.buffer as ArrayBuffer, take(FRAME_BYTES))
+		const memory = arena().bytes.buffer as ArrayBuffer
+		this.#injected = makeFrame(memory, take(FRAME_BYTES))
+		this.#cut = Array.from({ length: BATCH }, () => makeFrame(memory, take(FRAME_BYTES)))
 	}
 
 	async start(): Promise<void> {
@@ -103,14 +112,23 @@ export class PacketDatapath implements Datapath {
 	}
 
 	#listen(ifname: string, side: Side, ethertype: number, filter: readonly Instruction[]): void {
-		const socket = new PacketSocket(openPacketSocket(ifname, ethertype, filter), ifname)
 		const both = this.#options.wan === this.#options.lan
-		this.#serve(socket, ethertype, (frame, time) => {
-			this.#carry(frame, both ? this.#sideOf(frame) : side, time)
-		})
+		for (const size of SIZES) {
+			const fd = openPacketSocket(ifname, ethertype, ofSize(size, filter))
+			this.#serve(fd, ifname, size, ethertype, (frame, time) => {
+				this.#carry(frame, both ? this.#sideOf(frame) : side, time)
+			})
+		}
 	}
 
-	#serve(socket: PacketSocket, ethertype: number, use: (frame: Frame, time: Nanos) => void): void {
+	#serve(
+		fd: number, ifname: string, size: Size, ethertype: number,
+		carry: (frame: Frame, time: Nanos) => void,
+	): void {
+		const socket = size === 'packets' ? new PacketSocket(fd, ifname)
+			: new PacketSocket(fd, ifname, TRAINS, TRAIN_BYTES)
+		const use = size === 'packets' ? carry
+			: (train: Frame, time: Nanos): void => this.#carryTrain(train, time, carry)
 		const turn = (): void => {
 			try {
 				this.#turn(socket, waker, use, turn)
@@ -119,7 +137,7 @@ export class PacketDatapath implements Datapath {
 			}
 		}
 		const waker = openWaker(socket.fd, turn)
-		this.#sockets.push({ socket, ethertype, waker })
+		this.#sockets.push({ socket, ethertype, size, waker })
 		waker.arm()
 	}
 
@@ -133,8 +151,10 @@ export class PacketDatapath implements Datapath {
 			this.#diverted.set(held.port, port)
 		}
 		const locals = [...this.#diverted.keys()]
-		const socket = new PacketSocket(openRawUdp(filterLocal(locals)), 'divert')
-		this.#serve(socket, 0, (frame, time) => this.#receiveDiverted(frame, time))
+		for (const size of SIZES) {
+			const fd = openRawUdp(ofSize(size, filterLocal(locals)))
+			this.#serve(fd, 'divert', size, 0, (frame, time) => this.#receiveDiverted(frame, time))
+		}
 		return locals
 	}
 
@@ -156,9 +176,23 @@ export class PacketDatapath implements Datapath {
 			const n = socket.receive()
 			for (let i = 0; i < n; i++) use(socket.frames[i]!, time)
 			this.#flush()
-			if (n < BATCH) return waker.arm()
+			if (n < socket.frames.length) return waker.arm()
 		}
 		setImmediate(again)
+	}
+
+	/** What is no train after all is dropped by the decision, for its length. */
+	#carryTrain(train: Frame, time: Nanos, carry: (frame: Frame, time: Nanos) => void): void {
+		const step = trainStep(train)
+		if (step === 0) return carry(train, time)
+		for (let i = 0; ; i++) {
+			const frame = this.#cut[i % BATCH]!
+			if (i > 0 && i % BATCH === 0) this.#flush()
+			frame.at = FRAME_AT
+			if (!cutTrain(train, step, i, frame)) break
+			carry(frame, time)
+		}
+		this.#flush()
 	}
 
 	/** With one interface for both sides, the destination tells them apart. */
@@ -218,8 +252,9 @@ export class PacketDatapath implements Datapath {
 
 	/** The tables are read at every packet; only the filters know ports by themselves. */
 	async refresh(): Promise<void> {
-		for (const { socket, ethertype } of this.#sockets) {
-			if (ethertype === ETHERTYPE_IPV4) attachFilter(socket.fd, this.#filter(socket.ifname))
+		for (const { socket, ethertype, size } of this.#sockets) {
+			if (ethertype !== ETHERTYPE_IPV4) continue
+			attachFilter(socket.fd, ofSize(size, this.#filter(socket.ifname)))
 		}
 	}
 

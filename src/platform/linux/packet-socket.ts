@@ -48,25 +48,25 @@ export class PacketSocket {
 	readonly #libc: Libc = libc()
 	readonly #headers: number
 
-	/** fd: openPacketSocket or openRawUdp; ifname: for messages. */
-	constructor(fd: number, ifname: string) {
+	/** fd: openPacketSocket or openRawUdp; ifname: for messages. count frames of so many bytes. */
+	constructor(fd: number, ifname: string, count = BATCH, frameBytes = FRAME_BYTES) {
 		this.fd = fd
 		this.ifname = ifname
 		const { address, bytes, words } = arena()
-		const memory = take(BATCH * FRAME_BYTES)
+		const memory = take(count * frameBytes)
 		const buffer = bytes.buffer as ArrayBuffer
-		this.frames = Array.from({ length: BATCH }, (_, i) =>
-			makeFrame(buffer, memory + i * FRAME_BYTES))
-		this.#headers = take(BATCH * 4 * MESSAGE_WORDS)
-		const iovecs = take(BATCH * 4 * IOVEC_WORDS)
-		for (let i = 0; i < BATCH; i++) {
+		this.frames = Array.from({ length: count }, (_, i) =>
+			makeFrame(buffer, memory + i * frameBytes, frameBytes))
+		this.#headers = take(count * 4 * MESSAGE_WORDS)
+		const iovecs = take(count * 4 * IOVEC_WORDS)
+		for (let i = 0; i < count; i++) {
 			const header = (this.#headers >> 2) + i * MESSAGE_WORDS
 			const iovec = (iovecs >> 2) + i * IOVEC_WORDS
 			words.fill(0, header, header + MESSAGE_WORDS)
 			writePointer(header + MESSAGE_IOVEC, address + iovecs + i * 4 * IOVEC_WORDS)
 			words[header + MESSAGE_IOVECS] = 1
-			writePointer(iovec, address + memory + i * FRAME_BYTES + FRAME_AT)
-			words[iovec + 2] = FRAME_BYTES - FRAME_AT
+			writePointer(iovec, address + memory + i * frameBytes + FRAME_AT)
+			words[iovec + 2] = frameBytes - FRAME_AT
 			words[iovec + 3] = 0
 		}
 	}
@@ -74,7 +74,8 @@ export class PacketSocket {
 	/** Fills the first frames; returns how many. */
 	receive(): number {
 		const { address, words } = arena()
-		const n = this.#libc.recvmmsg(this.fd, address + this.#headers, BATCH, MSG_DONTWAIT, 0)
+		const n = this.#libc.recvmmsg(this.fd, address + this.#headers, this.frames.length,
+			MSG_DONTWAIT, 0)
 		for (let i = 0; i < n; i++) {
 			const frame = this.frames[i]!
 			frame.at = FRAME_AT

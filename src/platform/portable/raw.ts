@@ -8,8 +8,9 @@ import { createRequire } from 'node:module'
 import type { Forwarder } from '../../gateway/forward.ts'
 import {
 	FRAME_AT, FRAME_BYTES, IPV4_DESTINATION, makeFrame, PROTOCOL_ICMP, PROTOCOL_UDP, readAddress,
-	type Frame,
+	TRAIN_BYTES, type Frame,
 } from '../../gateway/frame.ts'
+import { cutTrain, trainStep } from '../../gateway/train.ts'
 import { now } from '../clock.ts'
 import type { Broken, Datapath } from '../datapath.ts'
 import { lendRights } from '../linux/rights.ts'
@@ -75,18 +76,20 @@ export class RawDatapath implements Datapath {
 	readonly #wraps = new Map<string, Wrap>()
 	readonly #held: dgram.Socket[] = []
 	readonly #losses: UdpCounters = new Map()
-	readonly #frame: Frame = makeFrame(new ArrayBuffer(FRAME_BYTES), 0)
+	/** A packet as it comes, perhaps a train; and one of those that a train is cut into. */
+	readonly #frame: Frame = makeFrame(new ArrayBuffer(TRAIN_BYTES), 0, TRAIN_BYTES)
+	readonly #cut: Frame = makeFrame(new ArrayBuffer(FRAME_BYTES), 0)
 	readonly #buffer: Buffer
-	readonly #whole: Buffer
+	readonly #buffers: ReadonlyMap<Frame, Buffer>
 	#ruled: readonly number[] = []
 
 	constructor(forwarder: Forwarder, options: RawOptions, broken: Broken) {
 		this.#forwarder = forwarder
 		this.#options = options
 		this.#broken = broken
-		const { buffer, byteOffset, length } = this.#frame.bytes
-		this.#whole = Buffer.from(buffer, byteOffset, length)
-		this.#buffer = this.#whole.subarray(FRAME_AT)
+		this.#buffers = new Map([this.#frame, this.#cut].map((frame) =>
+			[frame, Buffer.from(frame.bytes.buffer)]))
+		this.#buffer = this.#buffers.get(this.#frame)!.subarray(FRAME_AT)
 	}
 
 	async start(): Promise<void> {
@@ -170,6 +173,16 @@ export class RawDatapath implements Datapath {
 		const frame = this.#frame
 		frame.at = FRAME_AT
 		frame.length = n
+		const step = n > FRAME_BYTES - FRAME_AT ? trainStep(frame) : 0
+		if (step === 0) return this.#carry(frame, time)
+		for (let i = 0; ; i++) {
+			this.#cut.at = FRAME_AT
+			if (!cutTrain(frame, step, i, this.#cut)) return
+			this.#carry(this.#cut, time)
+		}
+	}
+
+	#carry(frame: Frame, time: number): void {
 		const to = readAddress(frame.bytes, FRAME_AT + IPV4_DESTINATION)
 		const side = to === this.#forwarder.tables.address ? 'wan' : 'lan'
 		const verdict = this.#forwarder.decide(frame, side, time)
@@ -181,7 +194,8 @@ export class RawDatapath implements Datapath {
 		if (verdict.way === 'own') return count(this.#losses, 'own target')
 		const address = addressText(readAddress(frame.bytes, verdict.at + IPV4_DESTINATION))
 		try {
-			this.#wraps.get(verdict.way)!.send(this.#whole, verdict.at, verdict.length, address, ignore)
+			this.#wraps.get(verdict.way)!
+				.send(this.#buffers.get(frame)!, verdict.at, verdict.length, address, ignore)
 		} catch (error) {
 			count(this.#losses, error instanceof Error ? error.message : String(error))
 		}

@@ -1,0 +1,119 @@
+// The short way of the nftables datapath, and what must not be passed by on it (drawing:
+// test/support/gateway-site.ts): limits, others' filters, the kernel's own look at sources.
+
+import { writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { ExecutionContext } from 'ava'
+import { fromHex, toHex } from '../../src/base/hex.ts'
+import { runCurvegate } from '../support/curvegate.ts'
+import {
+	EXT_ONE, makeSite, PUBLIC, randomInput, startGatewayProcess, startStranger, talk,
+	type Site,
+} from '../support/gateway-site.ts'
+import { needs } from '../support/needs.ts'
+import type { Box } from '../support/netns.ts'
+import { CLIENT, curvecp, udp4 } from '../support/packets.ts'
+import type { Started } from '../support/processes.ts'
+
+const TOOL = resolve('build/out/test/support/wire-tool.js')
+const netns = needs('linux', 'root', 'netns', 'ip', 'nft')
+const strangers = needs('linux', 'root', 'netns', 'ip', 'nft', 'curvecpserver', 'curvecpclient')
+
+const controlOf = ({ folder }: Site): string => join(folder, 'control.sock')
+
+function start(t: ExecutionContext, site: Site, more = '', target = '10.77.0.2'): Promise<Started> {
+	const config = join(site.folder, 'curvegate.toml')
+	writeFileSync(config, `schema = 1\n[gateway]\nwan = "wan0"\nlan = "lan0"\n${more}`)
+	return startGatewayProcess(t, site, 'nftables',
+		['--config', config, '--route', `${EXT_ONE}=${target}`, '--control', controlOf(site)])
+}
+
+/** Hellos from an address, as fast as it goes. */
+async function flood(
+	t: ExecutionContext, site: Site, from: Box, address: string, count: number,
+): Promise<void> {
+	const payload = curvecp(CLIENT, 'H', fromHex(EXT_ONE, 16)!, new Uint8Array(16), 224)
+	const packet = toHex(udp4({ from: address, fromPort: 7, to: PUBLIC, toPort: 4000, payload }))
+	const tool = from.start(t, process.execPath, [TOOL, 'send', 'eth0', site.gw.mac('wan0')])
+	tool.feed(`${packet}\n`.repeat(count))
+	await tool.ended
+}
+
+interface Counts {
+	readonly forwardedIn: number
+	readonly drops: Readonly<Record<string, number>>
+}
+
+/** The kernel is asked again when its last answer is half a second old. */
+async function counted(site: Site, process: Started, enough: (counts: Counts) => boolean,
+): Promise<Counts> {
+	let counts: Counts = { forwardedIn: 0, drops: {} }
+	await process.until(() => {
+		const { stdout } = runCurvegate(['status', '--json', '--control', controlOf(site)])
+		counts = JSON.parse(stdout).gateway
+		return enough(counts)
+	}, 'the counts')
+	return counts
+}
+
+for (const target of ['10.77.0.2', '10.78.0.2', '10.77.0.2:5000']) {
+	netns(`limits to ${target}: none in quiet times, then a source has its rate and no more`,
+		async (t) => {
+		const site = makeSite(t)
+		site.one.ip('addr add 10.78.0.2/32 dev lo')
+		site.gw.ip('route add 10.78.0.0/24 via 10.77.0.2')
+		// Nobody listens there, and nobody says so.
+		site.one.run('nft', 'add table ip sink; add chain ip sink in { type filter hook prerouting '
+			+ 'priority -300; }; add rule ip sink in udp dport { 4000, 5000 } drop')
+		const gateway = await start(t, site, 'source-rate = 100\n', target)
+		const rules = (): string => site.gw.run('nft', 'list', 'ruleset')
+		t.notRegex(rules(), /update @sources/)
+		await flood(t, site, site.away, '192.0.2.2', 1000)
+		const { forwardedIn } = await counted(site, gateway, (counts) => counts.forwardedIn >= 1000)
+		t.is(forwardedIn, 1000)
+		await gateway.until(() => /update @sources/.test(rules()), 'the limits')
+		await flood(t, site, site.away, '192.0.2.2', 1000)
+		await flood(t, site, site.far, '192.0.2.3', 20)
+		const after = await counted(site, gateway, ({ drops }) => (drops['rate'] ?? 0) > 0)
+		const rate = after.drops['rate'] ?? 0
+		const sent = after.forwardedIn - 1000
+		t.is(rate + sent, 1020, 'each is sent on or counted')
+		t.true(sent >= 20 + 25 && sent < 20 + 25 + 300, `${sent} of 1,020`)
+		if (target !== '10.77.0.2') return
+		// When all is quiet again no packet pays any more.
+		await gateway.until(() => !/update @sources/.test(rules()), 'quiet')
+		await flood(t, site, site.far, '192.0.2.3', 45)
+		await counted(site, gateway, (counts) => counts.forwardedIn === after.forwardedIn + 45)
+	})
+}
+
+strangers('others\' filters are not passed by', async (t) => {
+	const site = makeSite(t)
+	site.gw.run('nft', 'add table inet fw; add chain inet fw f { type filter hook forward '
+		+ 'priority 0; }; add rule inet fw f ip daddr 10.77.0.2 counter')
+	const one = await startStranger(t, site.one, '10.77.0.2', 4000, EXT_ONE)
+	const gateway = await start(t, site)
+	t.regex(gateway.stderr(), /no short way .* segment of lan0: it would pass by table inet fw/)
+	const input = randomInput(10_000)
+	t.true((await talk(t, site.away, one.publicKey, EXT_ONE, input)).equals(input))
+	t.regex(site.gw.run('nft', 'list', 'table', 'inet', 'fw'), /counter packets [1-9]/)
+})
+
+strangers('a segment whose packets are too short is routed to', async (t) => {
+	const site = makeSite(t)
+	site.gw.ip('link set lan0 mtu 1000')
+	const gateway = await start(t, site)
+	t.regex(gateway.stderr(), /no short way .* segment of lan0: its MTU is 1000/)
+})
+
+strangers('where the kernel looks at sources, so do the rules', async (t) => {
+	const site = makeSite(t)
+	site.gw.sysctl('net.ipv4.conf.wan0.rp_filter', '1')
+	const one = await startStranger(t, site.one, '10.77.0.2', 4000, EXT_ONE)
+	const gateway = await start(t, site)
+	const input = randomInput(10_000)
+	t.true((await talk(t, site.away, one.publicKey, EXT_ONE, input)).equals(input))
+	await flood(t, site, site.away, '10.77.0.3', 10)
+	const { drops } = await counted(site, gateway, (counts) => counts.drops['policy'] === 10)
+	t.is(drops['policy'], 10, 'from the Internet under a local address')
+})
