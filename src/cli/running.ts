@@ -3,7 +3,7 @@
 
 import { relative } from 'node:path'
 import { shellQuote } from '../base/shell.ts'
-import { hostOf } from '../console/host.ts'
+import { hostOf, Notices } from '../console/host.ts'
 import { consoleOver } from '../console/over-curvecp.ts'
 import { SerialConsole } from '../console/serial-console.ts'
 import { sayReady } from '../platform/notify.ts'
@@ -51,8 +51,9 @@ export async function runConfig(
 		throw error
 	})
 	handleSignals(run, log, again)
-	const management = await manageRun(run, kind, { log, platform, control, again })
-	const host = hostOf(run, management.commands, systemTimers, log)
+	const notices = new Notices()
+	const management = await manageRun(run, kind, { log, platform, control, again, notices })
+	const host = hostOf(run, management.commands, systemTimers, log, notices)
 	startConsole = consoleOver(host)
 	run.parts.push(new SerialConsole(run.config.console, host))
 	const served = servedNames(run)
@@ -69,12 +70,14 @@ export async function runConfig(
 interface Means extends Pick<RunOptions, 'log' | 'platform'> {
 	readonly control: BoundControl | undefined
 	readonly again: ConfigSource | undefined
+	readonly notices: Notices
 }
 
 /** Who can ask, and the metrics, before they could be missed. */
 async function manageRun(
-	run: Run, kind: Kind, { log, platform, control, again }: Means,
+	run: Run, kind: Kind, means: Means,
 ): Promise<Management> {
+	const { log, platform, control, again } = means
 	const { config } = run
 	const { memory, routes } = config.limits
 	const tables = sumOf(gatewayTerms(routes, config.gateway?.ports.length ?? 0))
@@ -85,7 +88,7 @@ async function manageRun(
 				return run.servers.map(({ server }) => server)
 			},
 			more: new Map([
-				...runCommands(run, platform), ...configCommands(changeable(kind, run, log, again)),
+				...runCommands(run, platform), ...configCommands(changeable(kind, run, means)),
 				...updateCommands(),
 			]),
 			...again === undefined ? {} : { reload: () => run.reload(() => again.read()) },
@@ -98,11 +101,14 @@ async function manageRun(
 
 /** What the console may change: a file that alone says what runs. */
 function changeable(
-	kind: Kind, run: Run, log: Log, source: ConfigSource | undefined,
+	kind: Kind, run: Run, { log, again: source, notices }: Means,
 ): CandidateOptions | undefined {
 	const { file } = run.config
 	if (kind !== 'run' || file === undefined || source === undefined) return undefined
-	return { file, source, timers: systemTimers, log, reload: (read) => run.reload(read) }
+	return {
+		file, source, timers: systemTimers, log,
+		reload: (read) => run.reload(read), told: (text) => notices.say(text),
+	}
 }
 
 /** For newcomers: the line that shows the page. */

@@ -10,7 +10,7 @@ import { clean } from '../service/quantity-text.ts'
 /** The usual ones, the likeliest first. */
 export const SPEEDS = [115_200, 9600, 57_600, 38_400, 19_200, 230_400, 460_800, 921_600, 1_500_000]
 /** A console answers an empty line at once. */
-const ANSWER_MILLIS = 700
+const ANSWER_MILLIS = 500
 const LOOK_MILLIS = 20
 const RIGHT_SHARE = 0.9
 

@@ -17,10 +17,26 @@ export interface Host {
 	readonly commands: Commands
 	readonly timers: Timers
 	readonly log: Log
+	readonly notices: Notices
 	/** Lines for whoever comes. */
 	greeting(): readonly string[]
 	/** For completion. */
 	facts(): Promise<Facts>
+}
+
+/** What every open session should hear, whoever caused it. */
+export class Notices {
+	readonly #hearers = new Set<(text: string) => void>()
+
+	/** Returns what ends it. */
+	hear(hearer: (text: string) => void): () => void {
+		this.#hearers.add(hearer)
+		return () => this.#hearers.delete(hearer)
+	}
+
+	say(text: string): void {
+		for (const hearer of this.#hearers) hearer(text)
+	}
 }
 
 /** Whom one session speaks with. */
@@ -40,10 +56,12 @@ export interface SessionOptions extends Host {
 	free?(): void
 }
 
-export function hostOf(run: Run, commands: Commands, timers: Timers, log: Log): Host {
+export function hostOf(
+	run: Run, commands: Commands, timers: Timers, log: Log, notices: Notices,
+): Host {
 	const startedAt = timers.now()
 	return {
-		commands, timers, log,
+		commands, timers, log, notices,
 		greeting: () => {
 			const up = span((timers.now() - startedAt) / SECOND)
 			const [first, ...others] = servedNames(run)

@@ -47,12 +47,16 @@ export class Session {
 	#inputOver = false
 	#lastKeyAt: Nanos = 0
 	#forgetIdle = (): void => undefined
+	readonly #deafen: () => void
 
 	constructor(options: SessionOptions) {
 		this.#o = options
 		this.#terminal = options.terminal
 		this.#output = new Output(options.outlet)
 		this.#editor.silent = !options.terminal
+		this.#deafen = options.notices.hear((text) => {
+			if (this.#state === 'ready' && this.#terminal && !this.#json) this.#aside([text])
+		})
 		if (!options.terminal) this.#enter()
 	}
 
@@ -98,6 +102,7 @@ export class Session {
 
 	/** Nobody is at the other end any more. */
 	close(): void {
+		this.#deafen()
 		this.#forgetIdle()
 		this.#turn++
 		this.#output.close()

@@ -20,6 +20,8 @@ export interface CandidateOptions {
 	readonly timers: Timers
 	readonly log: Log
 	readonly disk?: Disk
+	/** Something that no question asked for. */
+	told?(text: string): void
 	/** The running process takes another configuration, or throws and stays as it is. */
 	reload(read: () => Promise<Config>): Promise<Changes>
 }
@@ -114,13 +116,17 @@ export class Candidate {
 		const { timers, log } = this.#o
 		const changes = await this.#apply()
 		const forget = timers.after(seconds * SECOND, () => {
-			this.#undo().catch((error: unknown) => {
+			this.#undo().then(() => {
+				this.#o.told?.('nobody said commit: the changes are undone, and pending')
+			}).catch((error: unknown) => {
 				log.say('error', 'not-reverted', { cause: causeOf(error) })
 			})
 		})
 		this.#trial = { forget, endsAt: timers.now() + seconds * SECOND }
 		log.say('info', 'config-on-trial', { seconds, changes: this.#edits.length })
-		return { ...changes, ...this.#state() }
+		const limit = changes.needRestart.length === 0 ? {}
+			: { done: 'what needs a restart is not on trial: it has no way back once committed' }
+		return { ...changes, ...this.#state(), ...limit }
 	}
 
 	/** What is on trial is written; without a trial, the same as save. */

@@ -3,7 +3,7 @@
 import { SECOND, type Nanos } from '../../src/base/time.ts'
 import { Gate } from '../../src/console/gate.ts'
 import { frame, unframe } from '../../src/console/machine-line.ts'
-import type { SessionOptions } from '../../src/console/host.ts'
+import { Notices, type SessionOptions } from '../../src/console/host.ts'
 import { Session } from '../../src/console/session.ts'
 import type { Timers } from '../../src/platform/timers.ts'
 import type { Command } from '../../src/service/control-commands.ts'
@@ -56,6 +56,7 @@ export class FakeTerminal {
 	stuck = false
 	ended = 0
 	readonly lines: string[] = []
+	readonly notices = new Notices()
 	readonly timers: FakeTimers
 	readonly session: Session
 
@@ -73,7 +74,7 @@ export class FakeTerminal {
 					if (this.stuck) this.waiting += text.length
 				},
 			},
-			commands, timers: this.timers, where: 'test', idle, terminal,
+			commands, timers: this.timers, where: 'test', idle, terminal, notices: this.notices,
 			gate: options.gate ?? new Gate(password, this.timers),
 			log: new Log({ level: 'debug', format: 'text', write: (line) => this.lines.push(line) }),
 			greeting: () => ['here is curvegate'],

@@ -64,6 +64,7 @@ for (const driver of ['tty', 'serialport'] as const) {
 		await run.until(() => clients.rounds() > rounds + 50, 'echoes meanwhile')
 		t.true(residentOf(run.pid) - resident < 20, 'nothing piles up')
 		t.deepEqual(await clients.finish(), [])
+		await cable.pull()
 	})
 }
 

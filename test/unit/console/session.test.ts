@@ -235,3 +235,15 @@ test('a new password is typed twice, unseen', async (t) => {
 	t.regex(await terminal.type('\u0003'), /\^C\r\n\rcurvegate> /)
 	t.notRegex(terminal.output, /corr/)
 })
+
+test('a notice stands above the line that is being typed', async (t) => {
+	const terminal = new FakeTerminal({ commands })
+	terminal.session.greet()
+	await terminal.type('echo a')
+	terminal.notices.say('the changes are undone')
+	await terminal.settled()
+	t.regex(terminal.output, /\r\nthe changes are undone\r\n\rcurvegate> echo a\u001b\[K$/)
+	terminal.session.close()
+	terminal.notices.say('nobody hears it')
+	t.notRegex(terminal.output, /nobody/)
+})
