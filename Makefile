@@ -8,7 +8,7 @@ ARGS ?=
 OUT := build/out
 TSC := node_modules/.bin/tsc -p .
 
-.PHONY: help build check test run interop sim fuzz bench pack deb deploy image pins flash \
+.PHONY: help build check test test-firmware run interop sim fuzz bench pack deb deploy image pins flash \
 	update-key update-file clean compile
 
 help: ## this list
@@ -22,6 +22,12 @@ check: compile ## types, layers, sizes, bans
 
 test: build build/packages ## every test, check among them (FILES='test/unit/…': only those)
 	@node $(OUT)/test/support/run.js $(FILES)
+
+test-firmware: build build/packages ## builds the image of qemu-arm64 and starts it in QEMU (FILES=…)
+	@sh scripts/packages.sh firmware
+	@$(MAKE) --no-print-directory image BOARD=qemu-arm64
+	@CURVEGATE_FIRMWARE=1 CURVEGATE_LONG=1 node $(OUT)/test/support/run.js \
+		$(if $(FILES),$(FILES),test/firmware)
 
 interop: build build/packages ## cases × {our client, our server} against NaCl's own tools
 	@CURVEGATE_LONG=1 node $(OUT)/test/support/run.js --table test/interop

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The Debian packages that the tests use: NaCl's own tools, nft, socat and the like; with the argument
-# bench, those of the benchmarks' peers. Installs the absent ones when it may; says what will be
+# bench, those of the benchmarks' peers, with firmware, what starts an image. Installs the absent ones when it may; says what will be
 # skipped when it may not. Never fails.
 
 users=tests
@@ -8,6 +8,9 @@ wanted='nacl-tools nftables socat iproute2 curl openssh-client openssh-server tc
 if [ "$1" = bench ]; then
 	users=contestants
 	wanted='wireguard-go wireguard-tools iperf3 ngtcp2-client ngtcp2-server stunnel4 openssl iproute2'
+fi
+if [ "$1" = firmware ]; then
+	wanted='qemu-system-arm mtools e2fsprogs nacl-tools iproute2'
 fi
 
 command -v dpkg-query >/dev/null 2>&1 || {

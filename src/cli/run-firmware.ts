@@ -19,11 +19,9 @@ const BETWEEN_MS = 2000
 
 export async function runFirmware(args: Arguments, file: string): Promise<number> {
 	const device = readDevice()
-	const control = args.text('control')
 	if (device === undefined) {
 		throw new Usage('--firmware: this machine runs no Curvegate image; run without it')
 	}
-	if (control === undefined) throw new Usage('--firmware needs --control PATH')
 	const prepared = await prepare(device, file)
 	let refusal: string | undefined
 	for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -48,15 +46,16 @@ export async function runFirmware(args: Arguments, file: string): Promise<number
 	): Promise<number | string> {
 		let isStarted = false
 		try {
-			return await runConfig('run', args, config, prepared, (run, _, log) => {
+			return await runConfig('run', args, config, prepared, (run, { commands }, log) => {
 				isStarted = true
 				for (const note of notes) log.say('warn', 'device', { note })
 				const answered = async (): Promise<void> => {
-					if (!prepared.isFirst) return
-					const { announce } = await import('../service/firmware/announce.ts')
-					await announce(run, log)
+					if (!prepared.isFirst && notes.length === 0) return
+					const { announce, warnOnLine } = await import('../service/firmware/announce.ts')
+					warnOnLine(run, log, notes)
+					if (prepared.isFirst) await announce(run, log)
 				}
-				run.parts.push(new Life({ device: device!, control: control!, file, isOwn, log, answered }))
+				run.parts.push(new Life({ device: device!, commands, file, isOwn, log, answered }))
 			})
 		} catch (error) {
 			if (isStarted || !(error instanceof Trouble || error instanceof Usage)) throw error

@@ -1,11 +1,11 @@
 // The service's word to its supervisor, which feeds the hardware watchdog: said each time after the
-// service has asked itself over its own control socket, and got an answer. The first answer also
-// makes the slot a good one.
+// service has asked itself for its status, as a client of the control socket does, and got an
+// answer. The first answer also makes the slot a good one.
 
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { messageOf } from '../../platform/trouble.ts'
-import { ControlClient } from '../control-client.ts'
 import type { Config } from '../config.ts'
+import { answerTo, type Commands } from '../control-commands.ts'
 import type { Log } from '../log.ts'
 import type { Part } from '../run.ts'
 import type { Device } from './device.ts'
@@ -16,11 +16,12 @@ import { markGood, startOf } from './slots.ts'
 const FIFO = '/run/curvegate/supervisor'
 /** A quarter of the shortest watchdog of a board. */
 const BEAT_MS = 4000
+const QUESTION = '{"cmd":"status"}'
 
 export interface LifeOptions {
 	readonly device: Device
-	/** Path of the control socket. */
-	readonly control: string
+	/** What the control socket and the console answer with. */
+	readonly commands: Commands
 	/** The configuration's file. */
 	readonly file: string
 	/** It runs as the owner wrote it. */
@@ -64,15 +65,15 @@ export class Life implements Part {
 	async beat(): Promise<void> {
 		if (this.#asking) return
 		this.#asking = true
-		const client = new ControlClient(this.#o.control)
 		try {
-			await client.status()
+			const { commands, log } = this.#o
+			const answer: { error?: string } = JSON.parse(await answerTo(QUESTION, commands, log))
+			if (answer.error !== undefined) throw new Error(answer.error)
 			this.#say('alive')
 			if (this.#answers++ === 0) this.#settle()
 		} catch (error) {
 			this.#o.log.say('error', 'self-test', { cause: messageOf(error) })
 		} finally {
-			client.close()
 			this.#asking = false
 		}
 	}

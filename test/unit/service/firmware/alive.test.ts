@@ -1,10 +1,9 @@
-// The signs of life, with a real FIFO and a real control socket.
+// The signs of life, with a real FIFO.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, closeSync, constants, openSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { openControl } from '../../../../src/service/control.ts'
 import { Life } from '../../../../src/service/firmware/alive.ts'
 import type { Device } from '../../../../src/service/firmware/device.ts'
 import { changeSlots, readSlots } from '../../../../src/service/firmware/slot-store.ts'
@@ -21,9 +20,9 @@ interface Scene {
 	words(): string
 }
 
-async function scene(
+function scene(
 	t: ExecutionContext, before: SlotState, { isOwn = true, answers = true } = {},
-): Promise<Scene> {
+): Scene {
 	const folder = makeFolder(t)
 	const fifo = join(folder, 'supervisor')
 	execFileSync('mkfifo', [fifo])
@@ -36,15 +35,13 @@ async function scene(
 	writeFileSync(file, 'schema = 1\n')
 	const lines: string[] = []
 	const log = new Log({ level: 'info', format: 'text', write: (line) => lines.push(line) })
-	const control = join(folder, 'run.sock')
-	const socket = await openControl(control, new Map(answers ? [['status', () => ({})]] : []), log)
-	t.teardown(() => socket?.close())
+	const commands = new Map(answers ? [['status', () => ({})]] : [])
 	const device: Device = {
 		board: 'qemu-arm64', version: '1', built: 1, slot: 'b', bootloader: 'u-boot', disk: '',
 		boot: { a: '', b: '' }, root: { a: '', b: '' }, app: '', state, first: '', data: '',
 		dataState: 'ok',
 	}
-	const life = new Life({ device, control, file, isOwn, log, fifo })
+	const life = new Life({ device, commands, file, isOwn, log, fifo })
 	t.teardown(() => life.stop())
 	return {
 		life, lines, state, file,
@@ -67,7 +64,7 @@ async function beats(life: Life): Promise<void> {
 const TRIAL: SlotState = { sequence: 5, slot: 'b', tries: { a: 3, b: 0 } }
 
 test('the first answer makes a slot on trial a good one and keeps the configuration', async (t) => {
-	const { life, state, file, words, lines } = await scene(t, TRIAL)
+	const { life, state, file, words, lines } = scene(t, TRIAL)
 	await beats(life)
 	t.is(words(), 'alive\n')
 	t.deepEqual(readSlots(state), { sequence: 6, slot: 'b', tries: { a: 3, b: 3 } })
@@ -79,7 +76,7 @@ test('the first answer makes a slot on trial a good one and keeps the configurat
 })
 
 test('a service that does not answer says nothing, and its slot stays on trial', async (t) => {
-	const { life, state, words, lines } = await scene(t, TRIAL, { answers: false })
+	const { life, state, words, lines } = scene(t, TRIAL, { answers: false })
 	await beats(life)
 	t.is(words(), '')
 	t.deepEqual(readSlots(state), TRIAL)
@@ -87,7 +84,7 @@ test('a service that does not answer says nothing, and its slot stays on trial',
 })
 
 test('a trial that does not understand the configuration is given up', async (t) => {
-	const { life, state, file, words, lines } = await scene(t, TRIAL, { isOwn: false })
+	const { life, state, file, words, lines } = scene(t, TRIAL, { isOwn: false })
 	await beats(life)
 	t.is(words(), 'alive\nreboot\n')
 	t.deepEqual(readSlots(state), TRIAL)
@@ -97,14 +94,14 @@ test('a trial that does not understand the configuration is given up', async (t)
 
 test('a good slot with a broken configuration stays good', async (t) => {
 	const known: SlotState = { sequence: 5, slot: 'b', tries: { a: 3, b: 2 } }
-	const { life, state, words } = await scene(t, known, { isOwn: false })
+	const { life, state, words } = scene(t, known, { isOwn: false })
 	await beats(life)
 	t.is(words(), 'alive\n')
 	t.is(readSlots(state).tries.b, 3)
 })
 
 test('a return to the old slot is said, and the old slot is good', async (t) => {
-	const { life, state, lines } = await scene(t, { sequence: 5, slot: 'a', tries: { a: 0, b: 2 } })
+	const { life, state, lines } = scene(t, { sequence: 5, slot: 'a', tries: { a: 0, b: 2 } })
 	await beats(life)
 	t.deepEqual(lines, ['error rolled-back from=a to=b'])
 	t.deepEqual(readSlots(state), { sequence: 6, slot: 'b', tries: { a: 0, b: 3 } })
