@@ -164,7 +164,7 @@ export class ClientEndpoint {
 
 	/** Our own address has changed, or may have, or our extension: the server must hear of it. */
 	moved(extension: Bytes, now: Nanos): void {
-		this.#o.ownExtension.change(extension, now)
+		if (this.#o.ownExtension.change(extension, now) && this.winner >= 0) this.#address()
 		if (this.#state.kind === 'racing') this.#state.race.moved(now)
 		else if (this.#state.kind !== 'closed') this.#ask(now)
 	}
@@ -195,6 +195,7 @@ export class ClientEndpoint {
 		const drop = this.#handshake.readCookie(slot.bytes)
 		if (drop !== undefined) return drop
 		this.winner = host
+		this.#address()
 		this.#path = new Path(slot, true, this.#o.random, now)
 		this.handshakeNanos = now - this.#helloAt[host]!
 		const patience = this.hosts.length > 1 ? INITIATE_PATIENCE : COOKIE_AGE
@@ -226,6 +227,10 @@ export class ClientEndpoint {
 		this.#settle(now)
 		this.#changed = true
 		return undefined
+	}
+
+	#address(): void {
+		this.#handshake.address(this.hosts[this.winner]!.extension, this.#o.ownExtension.current)
 	}
 
 	#hostOf(slot: Slot): number {
@@ -265,7 +270,7 @@ export class ClientEndpoint {
 			if (this.#asksWinner) to = winner
 			this.#asksWinner = !this.#asksWinner
 		}
-		out.length = handshake.write(p, n, winner.extension, this.#o.ownExtension.current)
+		out.length = handshake.write(p, n)
 		out.address = to.address
 		out.port = to.port
 		out.local = this.winner + 1

@@ -7,6 +7,7 @@ import type { Random } from '../base/random.ts'
 
 const KEY_BYTES = 32
 const EMPTY = -1
+const NONE = -1
 
 export class ConnectionTable {
 	size = 0
@@ -16,6 +17,8 @@ export class ConnectionTable {
 	/** Row r's key is at 32 r. */
 	readonly #keys: Bytes
 	readonly #seed = new Int32Array(2)
+	/** Found last: packets come in trains. NONE: it is gone. */
+	#last = NONE
 
 	constructor(rows: number, random: Random) {
 		let buckets = 2
@@ -28,9 +31,14 @@ export class ConnectionTable {
 
 	/** The row whose key stands at p[at], or -1. */
 	find(p: Bytes, at: number): number {
+		const last = this.#last
+		if (last !== NONE && same(this.#keys, last * KEY_BYTES, p, at, KEY_BYTES)) return last
 		for (let bucket = this.#hash(p, at); ; bucket = (bucket + 1) & this.#mask) {
 			const row = this.#buckets[bucket]!
-			if (row === EMPTY || same(this.#keys, row * KEY_BYTES, p, at, KEY_BYTES)) return row
+			if (row === EMPTY) return row
+			if (!same(this.#keys, row * KEY_BYTES, p, at, KEY_BYTES)) continue
+			this.#last = row
+			return row
 		}
 	}
 
@@ -45,6 +53,7 @@ export class ConnectionTable {
 
 	/** Takes a row out and moves back whom its absence would hide. */
 	remove(row: number): void {
+		if (this.#last === row) this.#last = NONE
 		let hole = this.#hash(this.#keys, row * KEY_BYTES)
 		while (this.#buckets[hole] !== row) hole = (hole + 1) & this.#mask
 		for (let bucket = (hole + 1) & this.#mask; this.#buckets[bucket] !== EMPTY;

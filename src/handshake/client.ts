@@ -13,7 +13,7 @@ import {
 	COOKIE_COOKIE, COOKIE_NONCE, COOKIE_SHORT_TERM_KEY, HELLO_BOX, HELLO_BOX_BYTES, HELLO_BYTES,
 	HELLO_NONCE, HELLO_ZEROS, INITIATE_BOX, INITIATE_COOKIE, INITIATE_LONG_TERM_KEY, INITIATE_MESSAGE,
 	INITIATE_SERVER_NAME, INITIATE_VOUCH, INITIATE_VOUCH_NONCE, INNER_COOKIE_BYTES,
-	KIND_HELLO, KIND_INITIATE, KIND_MESSAGE, SERVER_MESSAGE_BOX, SERVER_NAME_BYTES,
+	KIND_HELLO, KIND_INITIATE, KIND_MESSAGE, PACKET_KIND, SERVER_MESSAGE_BOX, SERVER_NAME_BYTES,
 } from '../wire/packets.ts'
 import { writeHead } from '../wire/write.ts'
 import { Session, clientMessageNonce, initiateNonce, serverMessageNonce } from './session.ts'
@@ -46,6 +46,8 @@ export class ClientHandshake {
 	readonly #cookie = new Uint8Array(INNER_COOKIE_BYTES)
 	/** Made once, repeated in every Initiate; room in front for the library's padding. */
 	readonly #vouch = new Uint8Array(32 + VOUCH_TOTAL)
+	/** What every Initiate and Message starts with, but for the kind. */
+	readonly #head = new Uint8Array(CLIENT_SHORT_TERM_KEY + KEY_BYTES)
 	readonly #helloNonce = makeNonce(CLIENT_HELLO)
 	readonly #cookieNonce = makeNonce(COOKIE)
 
@@ -94,11 +96,16 @@ export class ClientHandshake {
 		return this.established ? CLIENT_MESSAGE_BOX : INITIATE_MESSAGE
 	}
 
+	/** The extensions of what write makes from now on. */
+	address(serverExtension: Bytes, clientExtension: Bytes): void {
+		writeHead(this.#head, CLIENT_MAGIC, KIND_MESSAGE, serverExtension, clientExtension)
+		copy(this.#head, CLIENT_SHORT_TERM_KEY, this.shortTermPublic, 0, KEY_BYTES)
+	}
+
 	/** Wraps the message p[messageAt, messageAt + n) into an Initiate or a Message; its length. */
-	write(p: Bytes, n: number, serverExtension: Bytes, clientExtension: Bytes): number {
-		const kind = this.established ? KIND_MESSAGE : KIND_INITIATE
-		writeHead(p, CLIENT_MAGIC, kind, serverExtension, clientExtension)
-		copy(p, CLIENT_SHORT_TERM_KEY, this.shortTermPublic, 0, KEY_BYTES)
+	write(p: Bytes, n: number): number {
+		p.set(this.#head)
+		p[PACKET_KIND] = this.established ? KIND_MESSAGE : KIND_INITIATE
 		const length = this.messageAt + n
 		if (this.established) {
 			this.session!.seal(p, CLIENT_MESSAGE_BOX, n, clientMessageNonce)

@@ -20,3 +20,12 @@ test(`5 % loss at 50 ms is no standstill, as it is for the reference (seed ${SEE
 	const blocks = (share * 20e6) / 8 / 1100
 	t.true(blocks > 10 * 45, `${blocks.toFixed(0)} blocks a second; the reference: about 45`)
 })
+
+for (const [flows, rttMillis] of [[2, 10], [2, 50], [8, 50]] as const) {
+	test(`${flows / 2} of ours beside ${flows / 2} of TCP at ${rttMillis} ms share fairly`, (t) => {
+		const o = { ...SHORT, seconds: 40, loss: 0, rttMillis, flows, tcp: flows / 2 }
+		const { againstTcp, share } = measure(o)
+		t.true(againstTcp > 0.5 && againstTcp < 2, `${againstTcp.toFixed(2)} (seed ${SEED})`)
+		t.true(share > 0.95, `${share.toFixed(2)} of the path (seed ${SEED})`)
+	})
+}

@@ -55,8 +55,8 @@ export class Puppet {
 		const p = new Uint8Array(TO_SERVER_MAX)
 		p.set(message, this.handshake.messageAt)
 		const { serverExtension, clientExtension } = this
-		return p.subarray(0, this.handshake.write(
-			p, message.length, serverExtension, clientExtension))
+		this.handshake.address(serverExtension, clientExtension)
+		return p.subarray(0, this.handshake.write(p, message.length))
 	}
 
 	/** Hands the packet over, as if it came from where this client is. */

@@ -76,25 +76,21 @@ export function release(memory: Bytes): void {
 	else list.push(memory)
 }
 
-const addresses = new WeakMap<ArrayBufferLike, number>()
-let lastBuffer: ArrayBufferLike | undefined
-let lastAddress = 0
+/** By view, since asking a view for its buffer costs as much as finding it here twice. */
+const addresses = new WeakMap<Bytes, number>()
 
 /**
  * The address of p[at]. Asking for .buffer moves a small array off the garbage-collected heap, for
  * good: after that its address stays for as long as p is held.
  */
 export function pointer(p: Bytes, at: number): number {
-	const buffer = p.buffer
-	if (buffer !== lastBuffer) {
-		let address = addresses.get(buffer)
-		if (address === undefined) {
-			const { bytes, address: ours } = arena()
-			address = buffer === bytes.buffer ? ours : libc().address(new Uint8Array(buffer))
-			addresses.set(buffer, address)
-		}
-		lastBuffer = buffer
-		lastAddress = address
-	}
-	return lastAddress + p.byteOffset + at
+	return (addresses.get(p) ?? findAddress(p)) + at
+}
+
+function findAddress(p: Bytes): number {
+	const { buffer, byteOffset } = p
+	const { bytes, address: ours } = arena()
+	const start = buffer === bytes.buffer ? ours : libc().address(new Uint8Array(buffer))
+	addresses.set(p, start + byteOffset)
+	return start + byteOffset
 }

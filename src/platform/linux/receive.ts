@@ -12,6 +12,9 @@ import * as m from './messages.ts'
 
 const MESSAGES = 16
 const BUFFER_BYTES = 65536
+/** Where messages hold many datagrams each, more of them are only cold memory. */
+const MESSAGES_FULL = 2
+const FULL_DATAGRAMS = 16
 const MSG_DONTWAIT = 0x40
 
 /** Sets that no socket has anything in. */
@@ -49,6 +52,8 @@ export class Receive {
 	#local = 0
 	/** The last call returned less than it could have: nothing more waits. */
 	#drained = true
+	/** Messages to ask for. */
+	#ask = MESSAGES
 
 	constructor(fd: number, counters: UdpCounters, namesLocal: boolean) {
 		this.#fd = fd
@@ -85,17 +90,19 @@ export class Receive {
 
 	#call(set: m.Messages): boolean {
 		const { address, words } = this.#arena
-		for (let i = 0; i < MESSAGES; i++) {
+		const ask = this.#ask
+		for (let i = 0; i < ask; i++) {
 			// The kernel writes its lengths over ours.
 			const header = (set.headers >> 2) + i * m.MESSAGE_WORDS
 			words[header + m.NAME_BYTES] = m.NAME_SIZE
 			words[header + m.CONTROL_BYTES] = m.CONTROL_SPACE
 		}
-		const got = this.#libc.recvmmsg(this.#fd, address + set.headers, MESSAGES, MSG_DONTWAIT, 0)
+		const got = this.#libc.recvmmsg(this.#fd, address + set.headers, ask, MSG_DONTWAIT, 0)
 		this.#at = 0
 		this.#got = Math.max(got, 0)
-		this.#drained = got < MESSAGES
+		this.#drained = got < ask
 		if (got > 0) this.#open(set)
+		this.#ask = this.#bytes > FULL_DATAGRAMS * this.#segment ? MESSAGES_FULL : MESSAGES
 		return got >= 0
 	}
 

@@ -51,7 +51,8 @@ for (const s of recorded.scenarios) {
 				else {
 					const message = messageOf(packet)
 					out.set(message, client.messageAt)
-					n = client.write(out, message.length, server, own)
+					client.address(server, own)
+					n = client.write(out, message.length)
 				}
 				t.deepEqual(out.subarray(0, n), bytes(packet.hex), packet.type)
 			}
