@@ -38,18 +38,23 @@ export const run: Run = async (args: Arguments) => {
 async function joinStdio(client: Client, address: Address): Promise<number> {
 	const connection = await client.open(() => {})
 	const { stdout } = process
+	let isRead = true
+	stdout.on('error', () => {
+		isRead = false
+		connection.abort()
+	})
 	const close = fstatSync(0).isFile() ? joinFile(connection, stdout) : joinStdin(connection, stdout)
 	giveUpOnSignals(connection)
 	await connection.over
 	close()
-	return settle(connection, address)
+	// Whoever reads us may stop: that is no fault to tell.
+	return isRead ? settle(connection, address) : EXIT_TROUBLE
 }
 
 function joinStdin(connection: ClientConnection, stdout: Writable): () => void {
 	const { stdin } = process
 	const pump = connection.join(stdin, stdout)
 	feed(stdin, pump)
-	stdout.on('error', () => pump.deaf())
 	// Nobody waits for what might still be typed.
 	return () => stdin.destroy()
 }
@@ -61,7 +66,6 @@ function joinFile(connection: ClientConnection, stdout: Writable): () => void {
 		failed: () => pump.finish('failure'),
 	})
 	const pump = connection.join(source, stdout)
-	stdout.on('error', () => pump.deaf())
 	source.resume()
 	return () => source.close()
 }

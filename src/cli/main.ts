@@ -96,8 +96,9 @@ if (tool !== undefined) process.exit(await runTool(tool, process.argv.slice(2)))
 
 // Whoever reads our output may stop reading: that is no fault of ours to tell.
 process.stdout.on('error', (error) => {
-	if (codeOf(error) === 'EPIPE') process.exit(EXIT_TROUBLE)
-	throw error
+	if (codeOf(error) !== 'EPIPE') throw error
+	// A connection still has to tell its server.
+	if (process.stdout.listenerCount('error') === 1) process.exit(EXIT_TROUBLE)
 })
 
 process.exitCode = await main(process.argv.slice(2))

@@ -171,6 +171,9 @@ export class ClientConnection {
 	#fault: string | undefined
 	#settled = false
 	#lingering: NodeJS.Timeout | undefined
+	#lingersUntil: Nanos = NEVER
+	/** By ourselves, whatever the server makes of it. */
+	#isAborted = false
 	readonly #resolve: () => void
 
 	constructor(options: ConnectionOptions) {
@@ -196,7 +199,7 @@ export class ClientConnection {
 			stream: messenger,
 			clock: platform.clock,
 			touch: (now) => this.#touch(now),
-			peerFailed: () => this.#sink?.destroy(),
+			peerFailed: () => this.#giveUp(),
 		})
 		this.#loop.start()
 	}
@@ -238,11 +241,21 @@ export class ClientConnection {
 	/** Ends our stream as a failure, without waiting for whatever the peer has to say. */
 	abort(): void {
 		if (this.#isOver) return
+		this.#isAborted = true
 		const now = this.#o.platform.clock()
 		this.messenger.fail(now)
-		this.messenger.discardIncoming(now)
+		this.#pump.deaf()
 		this.#touch(now)
 		this.#linger(LINGER_MIN)
+	}
+
+	/** What we might still say is for nobody: the server's end of it has failed. */
+	#giveUp(): void {
+		this.#sink?.destroy()
+		const now = this.#o.platform.clock()
+		this.messenger.fail(now)
+		this.#touch(now)
+		this.#linger(LINGER_LOSS)
 	}
 
 	#touch(now: Nanos): void {
@@ -272,14 +285,20 @@ export class ClientConnection {
 		return Math.max(LINGER_MIN, LINGER_TRIPS * rtt, retransmissions > 0 ? LINGER_LOSS : 0)
 	}
 
+	/** The shortest of all times counts. */
 	#linger(time: Nanos): void {
-		this.#lingering ??= setTimeout(() => this.#finish(this.#o.platform.clock()), time / MILLISECOND)
+		const now = this.#o.platform.clock()
+		if (now + time >= this.#lingersUntil) return
+		this.#lingersUntil = now + time
+		clearTimeout(this.#lingering)
+		this.#lingering = setTimeout(() => this.#finish(this.#o.platform.clock()), time / MILLISECOND)
 	}
 
 	#finish(now: Nanos): void {
 		if (this.#isOver) return
 		this.#isOver = true
-		this.#fault = faultOf(this.endpoint.ending, this.messenger.incomingEnd)
+		this.#fault = this.#isAborted ? GIVEN_UP
+			: faultOf(this.endpoint.ending, this.messenger.incomingEnd)
 		clearTimeout(this.#lingering)
 		if (!this.#settled) this.#o.learnt(now)
 		this.#pump.close()
@@ -292,6 +311,7 @@ export class ClientConnection {
 }
 
 const FAILED = 'the server ended its stream as a failure'
+const GIVEN_UP = 'the connection was given up here'
 
 function faultOf(
 	ending: Ending | undefined, theirEnd: 'open' | 'success' | 'failure',
@@ -303,6 +323,6 @@ function faultOf(
 		case 'refused': return 'the key in the address is no key that anybody can have'
 		case 'idle':
 		case 'aborted':
-		case undefined: return theirEnd === 'failure' ? FAILED : 'the connection was given up here'
+		case undefined: return theirEnd === 'failure' ? FAILED : GIVEN_UP
 	}
 }
