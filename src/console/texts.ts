@@ -61,7 +61,8 @@ export function doctor(result: object): string[] {
 
 export function ping(result: object): string[] {
 	const facts = result as PingFacts
-	return [`${facts.answered} answered; handshake ${facts.handshakeMs} ms`, pingText(facts)]
+	return [`${facts.answered} answered; handshake ${facts.handshakeMs} ms`,
+		...pingText(facts).split('\n')]
 }
 
 export function changes(result: object): string[] {

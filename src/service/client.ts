@@ -172,7 +172,7 @@ export class ClientConnection {
 	#settled = false
 	#lingering: NodeJS.Timeout | undefined
 	#lingersUntil: Nanos = NEVER
-	/** By ourselves, whatever the server makes of it. */
+	/** By ourselves, before the server had; whatever it makes of it. */
 	#isAborted = false
 	readonly #resolve: () => void
 
@@ -209,6 +209,12 @@ export class ClientConnection {
 		return this.#fault
 	}
 
+	/** What carries and seals our packets. */
+	get datapath(): { readonly udp: string, readonly box: string } {
+		const { udp, platform } = this.#o
+		return { udp: udp.name, box: platform.box.name }
+	}
+
 	/** Our own UDP port. */
 	get port(): number {
 		return this.#o.udp.port
@@ -241,7 +247,7 @@ export class ClientConnection {
 	/** Ends our stream as a failure, without waiting for whatever the peer has to say. */
 	abort(): void {
 		if (this.#isOver) return
-		this.#isAborted = true
+		this.#isAborted = this.messenger.incomingEnd !== 'failure'
 		const now = this.#o.platform.clock()
 		this.messenger.fail(now)
 		this.#pump.deaf()

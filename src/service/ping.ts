@@ -17,6 +17,8 @@ export interface PingFacts {
 	readonly rttMs: readonly number[]
 	/** A server of our make. */
 	readonly curvegate: boolean
+	/** Here: which sockets, which cryptography. */
+	readonly datapath: { readonly udp: string, readonly box: string }
 }
 
 export interface PingOptions {
@@ -68,13 +70,16 @@ function factsOf(connection: ClientConnection, address: Address, rttMs: number[]
 		handshakeMs: rounded(endpoint.handshakeNanos),
 		rttMs,
 		curvegate: messenger.peerIsOurs,
+		datapath: connection.datapath,
 	}
 }
 
-export function pingText({ rttMs }: PingFacts): string {
+export function pingText({ rttMs, curvegate, datapath }: PingFacts): string {
+	const { udp, box } = datapath
 	const mean = rttMs.reduce((sum, one) => sum + one, 0) / rttMs.length
 	const [least, most] = [Math.min(...rttMs), Math.max(...rttMs)]
-	return `${rttMs.length} round trips: least ${least}, mean ${mean.toFixed(3)}, most ${most} ms`
+	return `${rttMs.length} round trips: least ${least}, mean ${mean.toFixed(3)}, most ${most} ms\n`
+		+ `datapath: ${udp} UDP, ${box}; the server is ${curvegate ? 'a' : 'no'} curvegate`
 }
 
 function rounded(time: Nanos): number {

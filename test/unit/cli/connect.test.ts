@@ -44,6 +44,25 @@ test('whoever stops reading ends the service, and nobody complains', async (t) =
 	await untilNothingRuns(t, server)
 })
 
+test('ping says who answered how soon, and by what we reach it', async (t) => {
+	const server = await startOurServer(t, 'echo')
+	const ask = async (...more: string[]): Promise<Started> => {
+		const ping = start(t, process.execPath,
+			[MAIN, 'ping', addressOf(server), '--count', '1', ...more],
+			{ env: { CURVEGATE_PLATFORM: 'portable' } })
+		t.deepEqual(await ping.ended, { code: 0, signal: null }, ping.stderr())
+		return ping
+	}
+	t.regex(String((await ask()).stdout()), new RegExp(`^127\\.0\\.0\\.1:${server.port} answered; `
+		+ 'handshake [\\d.]+ ms\nround trip 1: [\\d.]+ ms\n1 round trips: .*\n'
+		+ 'datapath: portable UDP, tweetnacl; the server is a curvegate\n$'))
+	const facts = JSON.parse(String((await ask('--json')).stdout()))
+	t.deepEqual(facts.datapath, { udp: 'portable', box: 'tweetnacl' })
+	t.is(facts.answered, `127.0.0.1:${server.port}`)
+	t.true(facts.handshakeMs > 0 && facts.rttMs.length === 1 && facts.curvegate)
+	t.true(facts.address.startsWith(`curvecp://${server.publicKey}@127.0.0.1:`))
+})
+
 async function untilNothingRuns(t: ExecutionContext, { server }: OurServer): Promise<void> {
 	const witness = start(t, 'sleep', ['60'])
 	await witness.until(() => server.programs.running === 0, 'the end of the service')
