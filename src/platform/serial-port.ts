@@ -1,5 +1,6 @@
 // A serial line through the package serialport. Its reader spins when the other end hangs up, and
-// never says so; asking for the speed again and again makes the kernel tell.
+// never says so; asking for the modem's lines again and again makes the kernel tell. (Setting the
+// speed would tell too, and throw away what is in the kernel's buffers.)
 
 import type { SerialLine, SerialOptions } from './serial.ts'
 import { causeOf, codeOf, Trouble } from './trouble.ts'
@@ -41,7 +42,7 @@ class PortLine implements SerialLine {
 	#closed: ((why: string) => void) | undefined
 
 	constructor(port: Port, options: SerialOptions) {
-		const { baud, received, drained, closed } = options
+		const { received, drained, closed } = options
 		this.#port = port
 		this.#drained = drained
 		this.#closed = closed
@@ -50,8 +51,11 @@ class PortLine implements SerialLine {
 		port.on('close', () => this.#end('it has hung up'))
 		this.#asking = setInterval(() => {
 			if (!port.isOpen) return
-			port.update({ baudRate: baud }, (error) => {
-				if (error instanceof Error) this.#end('it has hung up')
+			port.get((error) => {
+				// A line that has no such lines is alive.
+				if (error instanceof Error && !/Inappropriate ioctl/.test(error.message)) {
+					this.#end('it has hung up')
+				}
 			})
 		}, ASK_MS).unref()
 	}
