@@ -1,14 +1,20 @@
 // How many Hellos may be answered now. With nobody to disturb: as many as come. Beside established
 // traffic: a share of the processor, by what an answer was measured to cost on this machine.
 
-import { MILLISECOND, SECOND, type Nanos } from '../base/time.ts'
+import { SECOND, type Nanos } from '../base/time.ts'
 
-/** The share of one core that answers may take while connections move data. */
-const SHARE = 0.2
+/**
+ * The share of one core that answers may take while connections move data: with what a flood's
+ * packets cost to receive, less than a fifth.
+ */
+const SHARE = 0.1
 /** Answers in a row, at most. */
 const BURST = 16
-/** Traffic within this time counts as present. */
-const RECENT: Nanos = 20 * MILLISECOND
+/**
+ * Traffic within this time counts as present. A transfer that a flood has made pause must not look
+ * like one that has ended, or the flood would get the whole processor and keep it.
+ */
+const RECENT: Nanos = 2 * SECOND
 
 export class HelloBudget {
 	readonly #perNano: number

@@ -1,19 +1,24 @@
 // Hellos wait here, as they came, until established connections have been served: answering one
 // costs key agreements, and nothing about it is kept. Under a flood two things keep the door open:
-// every source prefix has a small queue of its own, and a Hello that found no room and comes again,
-// as a real client's does and a spoofed one's does not, goes before all that come for the first
-// time.
+// every source prefix has a small queue of its own, and a Hello that found no room and comes again
+// from where it came, as a real client's does and a spoofed one's does not, goes before those that
+// come for the first time.
 
 import { copy, writeU32, type Bytes } from '../base/bytes.ts'
 import { halfSipHash13 } from '../base/hash.ts'
 import { randomBelow, type Random } from '../base/random.ts'
 import { makeSlot, type Slot } from '../base/slots.ts'
 import { SECOND, type Nanos } from '../base/time.ts'
+import { KEY_BYTES } from '../crypto/box.ts'
 import { HELLO_QUEUE_MAX } from '../limits.ts'
 import { CLIENT_SHORT_TERM_KEY, HELLO_BYTES } from '../wire/packets.ts'
 
 /** Classes of source prefixes. */
 const QUEUES = 64
+/** Of so many answers one goes to who comes for the first time, even if others come again. */
+const FIRST_TURN = 4
+/** Address, port and C' in words: who it is. */
+const MARK_WORDS = 2 + KEY_BYTES / 4
 const NONE = -1
 
 export class HelloQueue {
@@ -23,7 +28,8 @@ export class HelloQueue {
 	#missed: Missed | undefined
 	readonly #random: Random
 	readonly #seed = new Int32Array(2)
-	readonly #prefix: Bytes = new Uint8Array(4)
+	readonly #scratch: Bytes = new Uint8Array(4 * MARK_WORDS)
+	#turn = 0
 
 	constructor(random: Random) {
 		this.#random = random
@@ -36,29 +42,36 @@ export class HelloQueue {
 
 	/** False: there was no room, so that this Hello or one in its place is lost. */
 	push(slot: Slot, now: Nanos): boolean {
-		writeU32(this.#prefix, 0, slot.address >>> 8)
-		const queue = (this.#hash(this.#prefix, 0, 1) >>> 0) % QUEUES
+		writeU32(this.#scratch, 0, slot.address >>> 8)
+		const queue = (this.#hash(1) >>> 0) % QUEUES
 		if (!this.#first.full && this.#missed === undefined) return this.#first.push(slot, queue)
 		this.#missed ??= new Missed(now)
-		const mark = this.#hash(slot.bytes, CLIENT_SHORT_TERM_KEY, 8)
+		const mark = this.#markOf(slot)
 		if (this.#missed.has(mark, now) && this.#again.push(slot, queue)) return true
-		if (!this.#first.full) return this.#first.push(slot, queue)
 		// Whether it gets in or not: in this crowd it may be lost before it is answered.
 		this.#missed.add(mark)
+		if (this.#first.push(slot, queue)) return true
 		// A newcomer has an even chance against whoever waits.
-		if (!this.#first.push(slot, queue) && randomBelow(this.#random, 2) === 0) {
-			this.#first.replace(slot, queue)
-		}
+		if (randomBelow(this.#random, 2) === 0) this.#first.replace(slot, queue)
 		return false
 	}
 
 	/** The next to be answered; its slot is valid until the next push. */
 	shift(): Slot | undefined {
+		if (++this.#turn % FIRST_TURN === 0) return this.#first.shift() ?? this.#again.shift()
 		return this.#again.shift() ?? this.#first.shift()
 	}
 
-	#hash(p: Bytes, at: number, words: number): number {
-		return halfSipHash13(p, at, words, this.#seed[0]!, this.#seed[1]!)
+	/** With its source: one C' that comes from everywhere is many who come for the first time. */
+	#markOf({ address, port, bytes }: Slot): number {
+		writeU32(this.#scratch, 0, address)
+		writeU32(this.#scratch, 4, port)
+		copy(this.#scratch, 8, bytes, CLIENT_SHORT_TERM_KEY, KEY_BYTES)
+		return this.#hash(MARK_WORDS)
+	}
+
+	#hash(words: number): number {
+		return halfSipHash13(this.#scratch, 0, words, this.#seed[0]!, this.#seed[1]!)
 	}
 }
 

@@ -12,6 +12,7 @@ import { OwnExtension } from '../endpoint/own-extension.ts'
 import { ServerEndpoint } from '../endpoint/server.ts'
 import { ServerHandshake } from '../handshake/server.ts'
 import { PROGRAM_GRACE } from '../limits.ts'
+import { answerCost } from '../platform/answer-cost.ts'
 import { ExtensionSource } from '../platform/extension-source.ts'
 import type { Keys } from '../platform/keydir.ts'
 import { Loop } from '../platform/loop.ts'
@@ -147,7 +148,8 @@ export class Server {
 		this.#startedAt = clock()
 		this.#udp = udp
 		this.programs = new Programs(shared.programs)
-		this.endpoint = new ServerEndpoint(limits.connections, platform.random, shared.connections)
+		this.endpoint = new ServerEndpoint(limits.connections, platform.random, shared.connections,
+			answerCost(platform.box, platform.random, clock))
 		this.#serve(options.servers, limits)
 		this.#loop = new Loop(this.endpoint, udp, clock, {
 			batch: limits.batch, slotBytes: SLOT_BYTES, spinNanos: SPIN, memory: platform.memory,

@@ -1,6 +1,6 @@
 // A crowd of clients as a process of its own: ADDRESS COUNT PORTION [SECONDS]. Opens them all, has
-// each move one portion, and prints "open". Then it is idle until its input ends; with SECONDS they
-// all move portions for so long, and it prints the least and the mean of their rounds.
+// each move one portion, and prints "open". Then it is idle until its input ends; with SECONDS each
+// moves a portion every 2 s for so long, and it prints the least and the mean of their rounds.
 
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -15,6 +15,7 @@ export interface Rounds {
 }
 
 const PATIENCE = 120 * SECOND
+const INTERVAL = 2 * SECOND
 
 const [address = '', count = '1', portion = '1', seconds] = process.argv.slice(2)
 const crowd = await Crowd.make(await openPlatform(), address, Number(count))
@@ -24,9 +25,7 @@ if (seconds === undefined) {
 	process.stdin.resume()
 	await once(process.stdin, 'end')
 } else {
-	crowd.move()
-	// The first portions all begin at once: what follows is steady.
-	await pause(1000)
+	crowd.move(INTERVAL)
 	crowd.rounds.fill(0)
 	await pause(Number(seconds) * 1000)
 	const rounds = crowd.rounds.slice()

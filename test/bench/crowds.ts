@@ -56,7 +56,7 @@ async function idle(context: Context, connections: number): Promise<readonly num
 
 async function moving(context: Context, connections: number): Promise<readonly number[]> {
 	const [, address] = await echoServer(context, connections)
-	const seconds = context.quick ? 5 : 15
+	const seconds = context.quick ? 10 : 20
 	const crowd = loopback(context).client.start(process.execPath,
 		[CHILD, address, String(connections), String(PORTION), String(seconds)])
 	await crowd.ended
@@ -86,13 +86,13 @@ export const crowds: readonly Bench[] = [{
 	],
 }, {
 	name: 'moving',
-	title: 'Connections that each send 1 kB to an echo, again whenever it is back',
+	title: 'Connections that each send 1 kB to an echo every 2 s',
 	measures: [{ title: 'the slowest connection', unit: 'of the mean' },
 		{ title: 'the fastest connection', unit: 'of the mean' },
 		{ title: 'all together', unit: 'round trips/s' }],
 	bases: [],
-	rounds: 3,
-	seconds: [60, 40],
+	rounds: 2,
+	seconds: [75, 50],
 	contestants: [1000, MOVING].map((count) => ({
 		name: `${count} connections`, needs: ['taskset'], run: (context) => moving(context, count),
 	})),

@@ -9,13 +9,15 @@ import { figure, median, type Bench, type Context, type Contestant, type Result 
 import { gateway } from './gateway.ts'
 import { handshakes, startUp, virtualNames } from './connections.ts'
 import { crowds } from './crowds.ts'
+import { floods } from './flood.ts'
 import { plots } from './plot.ts'
 import { Progress } from './progress.ts'
 import { machine, markdown } from './report.ts'
 import { processor, throughput } from './throughput.ts'
 
 const BENCHES: readonly Bench[] = [
-	throughput, processor, ...handshakes, virtualNames, ...startUp, ...crowds, ...backup, gateway,
+	throughput, processor, ...handshakes, virtualNames, ...startUp, ...crowds, floods,
+	...backup, gateway,
 ]
 /** A contestant that takes longer hangs. */
 const PATIENCE_MILLIS = 240_000

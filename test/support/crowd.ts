@@ -32,8 +32,9 @@ const POLL_MILLIS = 5
 interface Member {
 	readonly endpoint: ClientEndpoint
 	readonly messenger: Messenger
-	/** Bytes of its portion that are not back yet. */
+	/** Bytes of its portion that are not back yet, and when it was due. */
 	wanted: number
+	sentAt: Nanos
 }
 
 export class Crowd implements Machine {
@@ -49,11 +50,13 @@ export class Crowd implements Machine {
 	readonly #ready: RowQueue
 	readonly #changed: RowQueue
 	readonly #timers: TimerHeap
+	/** When each sends its next portion. */
+	readonly #due: TimerHeap
 	readonly #pools: { pieces: PiecePool, records: PiecePool }
 	readonly #identity: { longTermPublic: Bytes, longTermSecret: Bytes }
 	readonly #loop: Loop
 	#portion: Bytes = new Uint8Array(0)
-	#moving = false
+	#interval: Nanos = NEVER
 
 	static async make(platform: Platform, url: string, size: number): Promise<Crowd> {
 		const address = parseAddress(url)
@@ -75,6 +78,7 @@ export class Crowd implements Machine {
 		this.#ready = new RowQueue(size)
 		this.#changed = new RowQueue(size)
 		this.#timers = new TimerHeap(size)
+		this.#due = new TimerHeap(size)
 		this.#pools = {
 			pieces: new PiecePool(PIECE_BYTES, 2 * size + 64),
 			records: new PiecePool(RECORD_BYTES, 2 * size + 64),
@@ -107,11 +111,12 @@ export class Crowd implements Machine {
 		}
 	}
 
-	/** Every member sends its portion, and again whenever it is back. */
-	move(): void {
-		this.#moving = true
+	/** Every member sends a portion at each such interval, each at its own moment. */
+	move(interval: Nanos): void {
+		this.#interval = interval
 		const now = this.#platform.clock()
-		for (let row = 0; row < this.#members.length; row++) this.#send(row, now)
+		const size = this.#members.length
+		for (let row = 0; row < size; row++) this.#due.set(row, now + (interval * row) / size)
 		this.#loop.poke()
 	}
 
@@ -142,10 +147,11 @@ export class Crowd implements Machine {
 	}
 
 	wakeAt(): Nanos {
-		return this.#timers.nextAt()
+		return Math.min(this.#timers.nextAt(), this.#due.nextAt())
 	}
 
 	wake(now: Nanos): void {
+		while (this.#due.nextAt() <= now) this.#send(this.#due.next(), this.#due.nextAt())
 		while (this.#timers.nextAt() <= now) {
 			const row = this.#timers.next()
 			this.#timers.set(row, NEVER)
@@ -170,16 +176,23 @@ export class Crowd implements Machine {
 				member.wanted -= n
 				if (member.wanted > 0) continue
 				if (this.rounds[row]!++ === 0) this.opened++
-				if (this.#moving) this.#send(row, now)
+				// Who is late has missed its turns.
+				if (this.#interval !== NEVER) this.#due.set(row, member.sentAt + Math.max(1,
+					Math.ceil((now - member.sentAt) / this.#interval)) * this.#interval)
 			}
 			endpoint.touch(now)
 			this.#ready.push(row)
 		}
 	}
 
-	#send(row: number, now: Nanos): void {
-		const { endpoint, messenger } = this.#members[row]!
-		this.#members[row]!.wanted = this.#portion.length
+	/** at: when it was due, which is now or a little before. */
+	#send(row: number, at: Nanos): void {
+		const member = this.#members[row]!
+		const { endpoint, messenger } = member
+		const now = this.#platform.clock()
+		member.wanted = this.#portion.length
+		member.sentAt = at
+		this.#due.set(row, NEVER)
 		messenger.write(this.#portion, 0, this.#portion.length, now)
 		endpoint.touch(now)
 		this.#ready.push(row)
@@ -202,7 +215,7 @@ export class Crowd implements Machine {
 			ownExtension: new OwnExtension(extension),
 			liveness: { keepalive: KEEPALIVE, deadPeer: DEAD_PEER, idle: NEVER },
 		})
-		this.#members.push({ endpoint, messenger, wanted: 0 })
+		this.#members.push({ endpoint, messenger, wanted: 0, sentAt: now })
 		this.#send(row, now)
 	}
 }

@@ -4,7 +4,7 @@ import { HelloBudget } from '../../../src/endpoint/hello-budget.ts'
 
 const COST: Nanos = 123_457
 /** Of one core, beside traffic; and answers in a row. */
-const SHARE = 0.2
+const SHARE = 0.1
 const BURST = 16
 
 test('without traffic every Hello may be answered', (t) => {
@@ -22,6 +22,16 @@ test('beside traffic answers take their share of a core, and no more', (t) => {
 	}
 	const most = SHARE * duration / COST + BURST
 	t.true(taken <= most && taken >= most - 2, `${taken} of ${most}`)
+})
+
+test('traffic that pauses for a second is still there', (t) => {
+	const budget = new HelloBudget(COST)
+	budget.traffic(0)
+	let taken = 0
+	for (let now = 0; now < 1000 * MILLISECOND; now += COST) if (budget.take(now)) taken++
+	t.true(taken <= SHARE * 1000 * MILLISECOND / COST + BURST, `${taken}`)
+	t.true(budget.take(5000 * MILLISECOND))
+	for (let i = 0; i < 100; i++) t.true(budget.take(5000 * MILLISECOND))
 })
 
 test('when it says that it is time again, it is: time goes on and the Hello is answered', (t) => {

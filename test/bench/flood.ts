@@ -1,0 +1,110 @@
+// One transfer into a server of ours while a million Hellos with spoofed sources come to its port:
+// what the transfer keeps, how long newcomers take, and what it does to the server's memory. The
+// same flood to a port that nobody reads shows what sending it costs this machine.
+
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Started } from '../support/processes.ts'
+import { timed, type Bench, type Context } from './bench.ts'
+import { echoServer, residentKib } from './crowds.ts'
+import { loopback, zeros, type Side } from './ground.ts'
+
+const PROGRAM = resolve('build/curvegate')
+const CHILD = resolve('build/out/test/bench/flood-child.js')
+const HELLOS = 1_000_000
+const PER_SECOND = 50_000
+const KIB = 1024
+const NEWCOMERS = 3
+
+type Flood = 'garbage' | 'valid'
+
+async function beside(
+	context: Context, flood: Flood | undefined, aside: boolean,
+): Promise<readonly number[]> {
+	const [server, address] = await echoServer(context, 64)
+	const { client } = loopback(context)
+	const sink = address.replace(/\/bench\?.*$/, '/sink')
+	const megabytes = context.quick ? 200 : 1500
+	// Once before, so that its own memory is there.
+	await upload(context, client, sink, 200)
+	await pause(1000)
+	const before = residentKib(server)
+	const attacker = flood === undefined ? undefined
+		: startFlood(client, aside ? await silent(context, address) : address, flood, context.quick)
+	if (attacker !== undefined) await pause(500)
+	const [seconds, slowest] = await Promise.all([
+		timed(() => upload(context, client, sink, megabytes)),
+		newcomers(client, address),
+	])
+	if (attacker !== undefined) {
+		attacker.feed('')
+		await attacker.ended
+	}
+	return [megabytes / seconds, slowest, (residentKib(server) - before) / KIB]
+}
+
+function upload(
+	context: Context, client: Side, address: string, megabytes: number,
+): Promise<void> {
+	const file = zeros(context, megabytes)
+	return client.run('sh', ['-c', `exec ${PROGRAM} connect '${address}' < ${file}`])
+}
+
+function startFlood(client: Side, address: string, flood: Flood, quick: boolean): Started {
+	const hellos = quick ? HELLOS / 10 : HELLOS
+	return client.start(process.execPath,
+		[CHILD, address, String(hellos), String(PER_SECOND), flood])
+}
+
+/** The same address at a port where nobody reads. */
+async function silent(context: Context, address: string): Promise<string> {
+	const socket = createSocket('udp4').bind(0, '127.0.0.1')
+	await once(socket, 'listening')
+	context.teardown(() => void socket.close())
+	// A dgram socket without a listener still reads; a full buffer is what costs least.
+	socket.setRecvBufferSize(1)
+	return address.replace(/:\d+\/.*$/, `:${socket.address().port}/bench`)
+}
+
+/** Clients that come one after the other, their start included: the slowest, in seconds. */
+async function newcomers(client: Side, address: string): Promise<number> {
+	let slowest = 0
+	for (let i = 0; i < NEWCOMERS; i++) {
+		slowest = Math.max(slowest, await timed(async () => {
+			const program = client.start(PROGRAM, ['connect', address])
+			program.feed('hello')
+			const { code } = await program.ended
+			if (code !== 0) throw new Error(`a newcomer ended with ${code}: ${program.stderr()}`)
+		}))
+	}
+	return slowest
+}
+
+const ASIDE = 'Curvegate, the flood to a port beside it'
+const CONTESTANTS = [
+	['Curvegate, no flood', undefined, false], [ASIDE, 'valid', true],
+	['Curvegate, a flood of garbage', 'garbage', false],
+	['Curvegate, a flood of valid boxes', 'valid', false],
+] as const
+
+export const floods: Bench = {
+	name: 'flood',
+	title: `A transfer beside ${PER_SECOND / 1000},000 spoofed Hellos a second`,
+	measures: [{ title: 'the transfer', unit: 'MB/s' },
+		{ title: 'the slowest of three newcomers, start included', unit: 's' },
+		{ title: 'growth of resident memory', unit: 'MiB' }],
+	bases: [ASIDE],
+	rounds: 2,
+	seconds: [110, 25],
+	contestants: CONTESTANTS.map(([name, flood, aside]) => ({
+		name, needs: ['taskset', 'linux'], run: (context) => beside(context, flood, aside),
+	})),
+	goals: CONTESTANTS.slice(2).flatMap(([name]) => [
+		{ text: `${name}: the transfer keeps`, unit: '×', least: 0.8,
+			figure: (m) => m(name) / m(ASIDE) },
+		{ text: `${name}: a newcomer is in after`, unit: 's', most: 3, figure: (m) => m(name, 1) },
+		{ text: `${name}: memory grows by`, unit: 'MiB', most: 1, figure: (m) => m(name, 2) },
+	]),
+}
