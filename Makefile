@@ -8,7 +8,8 @@ ARGS ?=
 OUT := build/out
 TSC := node_modules/.bin/tsc -p .
 
-.PHONY: help build check test test-firmware run interop sim fuzz bench pack deb deploy image pins flash \
+.PHONY: help build check test test-firmware run interop sim fuzz fuzz-gateway bench pack deb deploy image \
+	pins flash \
 	update-key update-file clean compile
 
 help: ## this list
@@ -38,6 +39,9 @@ run: build ## a server on 127.0.0.1:4000 with a page to look at; keys under .cur
 sim: compile ## the simulated network: throughput per loss × round-trip time; moves at every packet
 	@node $(OUT)/test/sim/main.js $(ARGS)
 	@STRIDE=1 node $(OUT)/test/support/run.js test/sim/mobility.test.ts
+
+fuzz-gateway: compile ## ten million packets through the gateway's decision (COUNT=, SEED=)
+	@node $(OUT)/test/fuzz/gateway.js
 
 fuzz: compile ## random input for every receiver, from a printed seed
 	@node $(OUT)/test/fuzz/main.js $(ARGS)

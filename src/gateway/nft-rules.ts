@@ -7,7 +7,7 @@ import {
 	CLIENT_MAGIC, KIND_COOKIE, KIND_HELLO, KIND_INITIATE, KIND_MESSAGE, SERVER_MAGIC, TO_CLIENT_MIN,
 	TO_SERVER_MAX,
 } from '../wire/packets.ts'
-import { UDP_BYTES } from './frame.ts'
+import { IPV4_BYTES, UDP_BYTES } from './frame.ts'
 import { nearChains, nearTable } from './nft-near.ts'
 import {
 	chain, hex32, KIND, limit, list, magicIs, TO_CLIENT_SHAPES, TO_SERVER_SHAPES, TRAIN_LENGTH,
@@ -33,7 +33,8 @@ const HEADERS = [
 	'@nh,64,32 & 0xfe000000 == 0 counter name c_ttl drop',
 ]
 /** What one port diverts to userspace at most; the rest is dropped, as in every overload. */
-const DIVERT_RATE = { perSecond: 50_000, burst: 10_000 }
+const DIVERTED =
+	'limit rate 50000/second burst 10000 packets counter name c_divert'
 
 /** Empty sets and maps. Elements follow in portions, and only then the chains. */
 export function nftTable(s: NftSettings): string {
@@ -83,6 +84,7 @@ export function nftChains(s: NftSettings): string {
 		...chain('divert', divert(s), 'counter name c_route drop'),
 		...chain('route', route(s)),
 		...chain('refused', [
+			`ip length < ${TO_CLIENT_MIN + IPV4_BYTES + UDP_BYTES} counter name c_length drop`,
 			`udp length < ${TO_CLIENT_MIN + UDP_BYTES} counter name c_length drop`,
 			`udp length > ${TO_SERVER_MAX + UDP_BYTES} counter name c_length drop`,
 			`${TO_SERVER} ${KIND} ${kinds(TO_SERVER_KINDS)} counter name c_length drop`,
@@ -151,7 +153,7 @@ function route(s: NftSettings): string[] {
 			+ `update @from_${port} { ${RECEIVER} . ip saddr . udp sport }`),
 		`ip daddr set ${RECEIVER} map @servers ${found}`,
 		`ip daddr set ${RECEIVER} map @learned ${found}`,
-		`udp dport set ${RECEIVER} map @ports`,
+		...port('', `dport set ${RECEIVER} map @ports`),
 		`ip daddr set ${RECEIVER} map @ported ${found}`,
 		`${RECEIVER} @own counter name c_in accept`,
 		'goto divert',
@@ -170,9 +172,8 @@ function divert(s: NftSettings): string[] {
 
 function divertNow(s: NftSettings): string[] {
 	return [
-		...s.divertPorts.map((port, i) =>
-			`udp dport ${s.ports[i]!} limit rate ${DIVERT_RATE.perSecond}/second `
-			+ `burst ${DIVERT_RATE.burst} packets counter name c_divert udp dport set ${port} accept`),
+		...s.divertPorts.flatMap((to, i) =>
+			port(`udp dport ${s.ports[i]!}`, `dport set ${to}`, 'accept', DIVERTED)),
 		'counter name c_rate drop',
 	]
 }
@@ -188,8 +189,8 @@ function output(s: NftSettings): string[] {
 function leaving(s: NftSettings): string[] {
 	const address = `ip saddr set ${formatIpv4(s.address)} counter name c_out accept`
 	return [
-		...s.ports.slice(1).map((port) => `${fromPort(port)} udp sport set ${port} ${address}`),
-		'udp sport set ip saddr . udp sport map @backs',
+		...s.ports.slice(1).flatMap((from) => port(fromPort(from), `sport set ${from}`, address)),
+		...port('', 'sport set ip saddr . udp sport map @backs'),
 		address,
 	]
 }
@@ -202,10 +203,17 @@ function postrouting(s: NftSettings): string[] {
 		'type filter hook postrouting priority raw; policy accept;',
 		`${wan} ip saddr . udp sport @locals goto leaving`,
 		...(fenced === undefined ? [] : [`${wan} ${fenced} goto leaving`]),
-		...s.ports.slice(1).map((port) =>
-			`${own} ${fromPort(port)} udp sport set ${port} counter name c_out accept`),
-		`${own} udp sport set udp sport map @own_backs counter name c_out accept`,
+		...s.ports.slice(1).flatMap((from) =>
+			port(`${own} ${fromPort(from)}`, `sport set ${from}`, 'counter name c_out accept')),
+		...port(own, 'sport set udp sport map @own_backs', 'counter name c_out accept'),
 	]
+}
+
+/** Rules that set a port. The kernel would adjust a checksum that is none as if it were one. */
+function port(match: string, set: string, verdict = '', before = ''): string[] {
+	return [['udp checksum 0', `${set} udp checksum set 0`], ['udp checksum != 0', set]].map(
+		([which, how]) => [match, which, before, `udp ${how}`, verdict]
+			.filter((part) => part !== '').join(' '))
 }
 
 function fromPort(port: number): string {

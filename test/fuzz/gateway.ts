@@ -4,7 +4,7 @@
 import { pathToFileURL } from 'node:url'
 import { FRAME_AT, FRAME_BYTES, makeFrame, type Frame } from '../../src/gateway/frame.ts'
 import { makeGenerator, type Generator } from '../support/generator.ts'
-import { makeWorld } from '../support/gateway-world.ts'
+import { makeWorld, type World } from '../support/gateway-world.ts'
 import { internetSum } from '../support/packets.ts'
 
 export interface FuzzResult {
@@ -40,6 +40,20 @@ export function fuzzGateway(seed: number, count: number): FuzzResult {
 		}
 	}
 	return { ...result, complaint: undefined }
+}
+
+/** Packets of the same kinds, to be decided again and again. */
+export function makeMutants(seed: number, count: number): World['seeds'] {
+	const random = makeGenerator(seed)
+	const { seeds } = makeWorld(seed, false)
+	const frame = makeFrame(new ArrayBuffer(FRAME_BYTES), 0)
+	return Array.from({ length: count }, () => {
+		const { side, packet } = seeds[random.below(seeds.length)]!
+		frame.at = FRAME_AT
+		if (random.below(10) === 0) randomPacket(frame, random)
+		else mutate(frame, packet, random)
+		return { side, packet: frame.bytes.slice(FRAME_AT, FRAME_AT + frame.length) }
+	})
 }
 
 function randomPacket(frame: Frame, random: Generator): void {

@@ -2,7 +2,7 @@
 // is compared byte for byte (drawing: test/support/gateway-site.ts). `away` injects them on the
 // Internet side as raw packets, `one` on the local side; both ends listen with packet sockets.
 
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { fromHex, toHex } from '../../src/base/hex.ts'
 import { Forwarder, type Side } from '../../src/gateway/forward.ts'
@@ -10,7 +10,9 @@ import { Tables } from '../../src/gateway/tables.ts'
 import { Forbidden } from '../../src/gateway/target.ts'
 import { parseRouteLine } from '../../src/service/routes-file.ts'
 import { Fence, parseFenceEntry } from '../../src/gateway/fence.ts'
+import type { Drop, DropCounts } from '../../src/wire/drop.ts'
 import { parseIpv4, parseIpv6 } from '../../src/wire/ip.ts'
+import { runCurvegate } from '../support/curvegate.ts'
 import {
 	EXT_ONE, makeSite, PUBLIC, startGatewayProcess, type Site,
 } from '../support/gateway-site.ts'
@@ -18,7 +20,7 @@ import { makeGenerator, type Generator } from '../support/generator.ts'
 import { needs } from '../support/needs.ts'
 import type { Box } from '../support/netns.ts'
 import {
-	CLIENT, curvecp, icmp4, internetSum, loadFrame, SERVER, udp4, udp6,
+	CLIENT, curvecp, icmp4, internetSum, loadFrame, SERVER, udp4, udp6, type Udp4,
 } from '../support/packets.ts'
 
 const SEED = Number(process.env['SEED'] ?? 4)
@@ -84,6 +86,52 @@ function seeds(): Packet[] {
 	return packets
 }
 
+const ODD: readonly Partial<Udp4>[] = [
+	{ fragment: 0x2000 }, { fragment: 0x2003 }, { fragment: 0x0001 }, { fragment: 0x6000 },
+	{ options: [1, 1, 1, 0] }, { options: [7, 7, 4, 0, 0, 0, 0, 0] },
+	{ options: [1, 1, 1, 0], fragment: 0x2000 }, { ttl: 0 }, { ttl: 1 }, { ttl: 2 }, { ttl: 255 },
+	{ totalLength: 27 }, { totalLength: 28 }, { totalLength: 250 }, { totalLength: 600 },
+	{ totalLength: 0 }, { udpLength: 0 }, { udpLength: 7 }, { udpLength: 8 }, { udpLength: 216 },
+	{ udpLength: 300 }, { checksum: 0x1111 }, { checksum: 'zero' }, { checksum: 'pseudo' },
+	{ headerChecksum: 0x1111 }, { padding: 7 }, { tos: 0xff }, { id: 0 },
+]
+const QUOTED = [0, 7, 8, 19, 20, 27, 28, 47, 48, 67, 68, 69, 77, 100, 300, 576, 600]
+
+/** Everything that a packet can have wrong, one thing at a time, for each kind of target. */
+function oddPackets(datapath: string): Packet[] {
+	const zero = new Uint8Array(16)
+	const away = { from: AWAY, fromPort: 33333, to: PUBLIC, toPort: 4000 }
+	const back = { from: '10.77.0.2', fromPort: 4000, to: AWAY, toPort: 33333 }
+	const one = fromHex(EXT_ONE, 16)!
+	const answer = curvecp(SERVER, 'M', zero, one, 208)
+	const wan = (u: Partial<Udp4>, payload: Uint8Array): Packet =>
+		({ side: 'wan', bytes: udp4({ ...away, payload, ...u }) })
+	// Only a device can tell the kernel that a checksum is unfinished, not the packet itself; and
+	// on the short way padding and wrong header checksums are the server's to find.
+	const odds = ODD.filter(({ checksum, headerChecksum, padding }) => datapath !== 'nftables'
+		|| (checksum !== 'pseudo' && headerChecksum === undefined && padding === undefined))
+	const packets = odds.flatMap((odd) => [
+		...ROUTES.map((text) =>
+			wan(odd, curvecp(CLIENT, 'H', fromHex(text.slice(0, 32), 16)!, zero, 224))),
+		{ side: 'lan', bytes: udp4({ ...back, payload: answer, ...odd }) },
+	] satisfies Packet[])
+	for (const [kind, n] of [['H', 223], ['H', 240], ['I', 544], ['M', 96], ['M', 120], ['M', 1200],
+		['X', 224], ['K', 200]] as const) packets.push(wan({}, curvecp(CLIENT, kind, one, zero, n)))
+	packets.push(wan({}, new Uint8Array(0)), wan({}, new Uint8Array(300)),
+		wan({}, curvecp('QvnQ5XX', 'H', one, zero, 224)),
+		wan({}, curvecp(CLIENT, 'H', zero, zero, 224)))
+	const sent = udp4({ ...back, from: PUBLIC, payload: curvecp(SERVER, 'M', zero, one, 1152) })
+	const came = udp4({ ...away, to: '10.77.0.2', payload: curvecp(CLIENT, 'M', one, zero, 1168) })
+	const nested = icmp4({ from: AWAY, to: PUBLIC, type: 3, code: 1, quote: sent })
+	for (const quote of [...QUOTED.map((n) => sent.subarray(0, n)), nested]) {
+		packets.push({ side: 'wan', bytes: icmp4({ from: AWAY, to: PUBLIC, type: 3, code: 1, quote }) })
+	}
+	for (const n of QUOTED) packets.push({ side: 'lan', bytes: icmp4({
+		from: '10.77.0.2', to: AWAY, type: 3, code: 1, quote: came.subarray(0, n),
+	}) })
+	return packets
+}
+
 /** Each seed as it is, then mutants whose sums are mostly right: bytes, lengths and headers. */
 function makePackets(): Packet[] {
 	const random = makeGenerator(SEED)
@@ -136,6 +184,7 @@ interface Expected {
 	readonly out: { readonly lan: string[], readonly wan: string[] }
 	/** Dropped for their UDP checksum: the kernel does not look at it, the receiver does. */
 	readonly badSums: number
+	readonly drops: DropCounts
 }
 
 function model(packets: readonly Packet[]): Expected {
@@ -157,7 +206,7 @@ function model(packets: readonly Packet[]): Expected {
 		const bytes = frame.bytes.slice(verdict.at, verdict.at + verdict.length)
 		if (verdict.way === 'lan' || verdict.way === 'wan') out[verdict.way].push(toHex(bytes))
 	})
-	return { input, out, badSums }
+	return { input, out, badSums, drops: gateway.drops }
 }
 
 async function inject(t: ExecutionContext, box: Box, mac: string,
@@ -212,16 +261,26 @@ function hasBadSum(line: string): boolean {
 }
 
 
-for (const datapath of ['nftables', 'packet', 'raw']) {
+/** Reasons that each datapath sees before the kernel does; the rest the kernel may drop first. */
+const COUNTED: Readonly<Record<string, readonly Drop[]>> = {
+	nftables: ['fragment', 'options', 'ttl', 'magic', 'route'],
+	packet: ['fragment', 'options', 'ttl', 'magic', 'route', 'length', 'checksum'],
+	raw: ['ttl', 'magic', 'route'],
+}
+
+for (const datapath of ['nftables', 'packet', 'raw']) for (const odd of [false, true]) {
 	const raw = datapath === 'raw' ? ['raw-socket'] : []
+	const what = odd ? 'of what is wrong with a packet too' : `byte for byte (seed ${SEED})`
 	needs('linux', 'root', 'netns', 'ip', 'nft', ...raw)(
-		`${datapath}: what comes out is what the model says, byte for byte (seed ${SEED})`,
-		async (t) => {
+		`${datapath}: what comes out is what the model says, ${what}`, async (t) => {
 		const site = makeSite(t)
-		const { input, out, badSums } = model(usable(makePackets(), datapath))
-		t.true(out.lan.length > 100 && out.wan.length > 10,
+		const packets = odd ? oddPackets(datapath) : makePackets()
+		const { input, out, badSums, drops } = model(usable(packets, datapath))
+		t.true(out.lan.length > 15 && out.wan.length > 5,
 			`${out.lan.length} and ${out.wan.length} packets`)
-		const args = [...ROUTES.flatMap((text) => ['--route', text]), '--allow', '10.77.0.2/32']
+		const control = join(site.folder, 'control.sock')
+		const args = [...ROUTES.flatMap((text) => ['--route', text]), '--allow', '10.77.0.2/32',
+			'--control', control]
 		const gateway = await startGatewayProcess(t, site, datapath, args)
 		// Neighbours are known before the first packet: the kernel queues only a few for a stranger.
 		for (const [address, box, ifname] of [['10.77.0.2', site.one, 'lan0'],
@@ -237,6 +296,10 @@ for (const datapath of ['nftables', 'packet', 'raw']) {
 		t.deepEqual(compare(sound(got.lan), out.lan), { missing: [], surplus: [] })
 		t.deepEqual(compare(sound(got.wan), out.wan), { missing: [], surplus: [] })
 		t.is(gateway.running, true)
+		if (!odd) return
+		const { stdout } = runCurvegate(['status', '--json', '--control', control])
+		const counted: Record<string, number> = JSON.parse(stdout).gateway.drops
+		for (const drop of COUNTED[datapath] ?? []) t.is(counted[drop], drops[drop], drop)
 	})
 }
 
