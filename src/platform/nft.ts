@@ -4,7 +4,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { lendRights } from './linux/rights.ts'
-import { Trouble } from './trouble.ts'
+import { causeOf, Trouble } from './trouble.ts'
 
 const PLACES = ['/usr/sbin/nft', '/sbin/nft', '/usr/local/sbin/nft', '/usr/bin/nft', '/bin/nft']
 
@@ -182,8 +182,11 @@ const OUTPUT_MAX = 1 << 28
 function run(words: readonly string[], input: string): Result {
 	const path = place()
 	if (path === undefined) throw new Trouble('run', 'nft', 'it is not installed', 'ENOENT')
-	return lendRights(() =>
+	const { error, status, stdout, stderr } = lendRights(() =>
 		spawnSync(path, words, { input, encoding: 'utf8', maxBuffer: OUTPUT_MAX }))
+	// It may be there and not run, or say more than anybody reads.
+	return error === undefined ? { status, stdout, stderr }
+		: { status: null, stdout: '', stderr: `${path}: ${causeOf(error)}` }
 }
 
 let found: string | undefined

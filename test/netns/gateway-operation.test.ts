@@ -19,6 +19,7 @@ import type { Started } from '../support/processes.ts'
 
 const netns = needs('linux', 'root', 'netns', 'ip', 'nft', 'curvecpserver', 'curvecpclient')
 const dumped = needs('linux', 'root', 'netns', 'ip', 'nft', 'socat', 'tcpdump')
+const hidden = needs('linux', 'root', 'netns', 'ip', 'nft', 'unshare')
 const lowered = needs('linux', 'root', 'netns', 'ip', 'nft', 'setpriv')
 
 function tables(box: Box): string[] {
@@ -48,6 +49,40 @@ netns('after kill -9 the next start removes what was left, and nobody else\'s ta
 	next.signal('SIGTERM')
 	await next.ended
 	t.deepEqual(tables(site.gw), ['table ip curvegate_wan1_1', 'table ip somebody'])
+})
+
+needs('linux', 'root', 'netns', 'ip', 'raw-socket')(
+	'raw: after kill -9 the next start removes the rules that were left', async (t) => {
+	const site = makeSite(t)
+	const rules = (): number => site.gw.run('ip', 'rule').match(/lookup 43117/g)?.length ?? 0
+	for (const ports of [['5000', '5001'], []]) {
+		const routes = ['10.77.0.2', ...ports.map((port) => `10.77.0.3:${port}`)]
+		const gateway = await startGatewayProcess(t, site, 'raw', routes.flatMap((target, i) =>
+			['--route', `${String(i).repeat(32)}=${target}`]))
+		t.is(rules(), routes.length)
+		gateway.signal('SIGKILL')
+		await gateway.ended
+		t.is(rules(), routes.length, 'they are left')
+	}
+	const last = await startGatewayProcess(t, site, 'raw', ['--route', `${EXT_ONE}=10.77.0.2`])
+	last.signal('SIGTERM')
+	await last.ended
+	t.is(rules(), 0)
+})
+
+hidden('without nft: says so, and takes packet sockets', async (t) => {
+	const site = makeSite(t)
+	site.gw.sysctl('net.ipv4.ip_forward', '1')
+	const rest = ['gateway', '--wan', 'wan0', '--lan', 'lan0', '--route', `${EXT_ONE}=10.77.0.2`]
+	const hide = 'mount -t tmpfs none /usr/sbin && exec "$@"'
+	const main = join(process.cwd(), 'build/out/src/cli/main.js')
+	for (const [datapath, said] of [['auto', /routes, packet \(not nftables: nft is not installed/],
+		['nftables', /unable to start datapath nftables: .*nft is not installed/]] as const) {
+		const gateway = site.gw.start(t, 'unshare', ['--mount', 'sh', '-c', hide, 'sh',
+			process.execPath, main, ...rest, '--datapath', datapath])
+		t.regex(await gateway.untilPrinted(said), said)
+		await gateway.stop()
+	}
 })
 
 netns('a reload sends differences only, loses nothing, and refuses a wrong file whole',

@@ -87,6 +87,43 @@ for (const target of ['10.77.0.2', '10.78.0.2', '10.77.0.2:5000']) {
 	})
 }
 
+netns('reloads under traffic lose not one packet: routes, new rules, limits that come and go',
+	async (t) => {
+	const site = makeSite(t)
+	const routes = join(site.folder, 'routes')
+	const write = (i: number): void => {
+		const others = Array.from({ length: 50 * i }, (_, k) =>
+			`${(k + 1).toString(16).padStart(32, 'e')} 10.77.0.3\n`)
+		// With a direct server the rules are others.
+		const direct = i % 2 === 0 ? '' : `${'d'.repeat(32)} mac:02:00:00:00:00:05\n`
+		writeFileSync(routes, others.join('') + direct)
+	}
+	write(0)
+	site.one.run('nft', 'add table ip sink; add chain ip sink in { type filter hook prerouting '
+		+ 'priority -300; }; add rule ip sink in udp dport 4000 counter drop')
+	// The limits come, and are far away.
+	const gateway = await start(t, site, `source-rate = 10000\nroutes = "${routes}"\n`)
+	const flooding = flood(t, site, site.away, '192.0.2.2', 20_000)
+	let reloads = 0
+	const over = flooding.then(() => {
+		reloads += 1000
+	})
+	while (reloads < 1000) {
+		write(++reloads)
+		gateway.signal('SIGHUP')
+		await gateway.until(() => gateway.stderr().match(/info routes/g)?.length === reloads
+			|| reloads >= 1000, 'the reload')
+	}
+	await over
+	t.log(`${reloads - 1000} reloads`)
+	t.true(reloads > 1002)
+	const { forwardedIn, drops } = await counted(site, gateway, (counts) =>
+		counts.forwardedIn + (counts.drops['rate'] ?? 0) >= 20_000)
+	t.is(forwardedIn + (drops['rate'] ?? 0), 20_000)
+	const sunk = /counter packets (\d+)/.exec(site.one.run('nft', 'list', 'table', 'ip', 'sink'))![1]
+	t.is(Number(sunk), forwardedIn, 'what was sent on has arrived')
+})
+
 strangers('others\' filters are not passed by', async (t) => {
 	const site = makeSite(t)
 	site.gw.run('nft', 'add table inet fw; add chain inet fw f { type filter hook forward '
