@@ -9,8 +9,7 @@ OUT := build/out
 TSC := node_modules/.bin/tsc -p .
 
 .PHONY: help build check test test-firmware run interop sim fuzz fuzz-gateway bench pack deb deploy image \
-	pins flash \
-	update-key update-file clean compile
+	pins flash update-key update-file clean compile
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
