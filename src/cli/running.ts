@@ -10,6 +10,7 @@ import { sayReady } from '../platform/notify.ts'
 import { openPlatform } from '../platform/platform.ts'
 import { systemTimers } from '../platform/timers.ts'
 import { causeOf, EXIT_DONE, Trouble, Usage } from '../platform/trouble.ts'
+import { boardFolders, mismatchHere } from '../service/board.ts'
 import type { CandidateOptions, ConfigSource } from '../service/config-candidate.ts'
 import type { Changes } from '../service/config-changes.ts'
 import { configCommands } from '../service/config-commands.ts'
@@ -61,6 +62,8 @@ export async function runConfig(
 	else for (const { address } of served) printLine(address)
 	if (again === undefined) suggestTry(args, served)
 	started?.(run, management, log)
+	void mismatchHere(config.board, boardFolders(args.text('boards')))
+		.then((note) => note !== undefined && log.say('warn', 'board', { note }))
 	void sayReady().then((note) => note !== undefined && log.say('warn', 'notify', { note }))
 	await run.stopped
 	management.close()

@@ -266,6 +266,16 @@ export function mismatch(
 		+ `board = "${right.name}" has its interfaces and limits`
 }
 
+/** For the machine that runs; the other profiles are read only when this one does not fit. */
+export async function mismatchHere(
+	board: Board, folders: readonly string[], machine = thisMachine(),
+): Promise<string | undefined> {
+	const { compatible } = machine
+	const fits = board.profile.hardware.compatible?.some((one) => compatible.includes(one))
+	if (compatible.length === 0 || fits === true) return undefined
+	return mismatch(board, (await loadBoards(folders)).boards, machine)
+}
+
 /** The memory that the profile's share is taken of: the machine's own where the profile fits it. */
 export function ramOf(board: Board, machine: Machine): number {
 	const { ram, compatible } = board.profile.hardware
