@@ -2,7 +2,7 @@
 // it, completions and the manual page. A module of Node's own is loaded when the code that imports
 // it first runs: a ping pays for no HTTP.
 
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { build, type Plugin } from 'esbuild'
 import { COMMANDS } from '../src/cli/commands.ts'
 import { TOOL_NAMES } from '../src/cli/nacl/tools.ts'
@@ -40,6 +40,18 @@ const lazyNode: Plugin = {
 	},
 }
 
+/** The bundle may be copied to where no folder of profiles is. */
+const boardsBuiltIn: Plugin = {
+	name: 'boards-built-in',
+	setup(esbuild) {
+		esbuild.onLoad({ filter: /\/service\/boards-built-in\.ts$/ }, () => {
+			const files = readdirSync('boards').filter((file) => file.endsWith('.toml'))
+			const texts = files.map((file) => [file, readFileSync(`boards/${file}`, 'utf8')] as const)
+			return { contents: `export const BUILT_IN = ${JSON.stringify(Object.fromEntries(texts))}` }
+		})
+	},
+}
+
 async function bundle(source: string, target: string): Promise<void> {
 	const { metafile } = await build({
 		metafile: true,
@@ -52,7 +64,7 @@ async function bundle(source: string, target: string): Promise<void> {
 		minifySyntax: true,
 		external: EXTERNAL,
 		banner: { js: BANNER },
-		plugins: [lazyNode],
+		plugins: [lazyNode, boardsBuiltIn],
 		legalComments: 'none',
 		logLevel: 'warning',
 	})

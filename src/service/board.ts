@@ -4,19 +4,22 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, parse } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TomlTable, TomlValue } from 'smol-toml'
 import { nearest } from '../base/nearest.ts'
 import { causeOf, Trouble, Usage } from '../platform/trouble.ts'
 import { OWN_KEYS, profileSchema, type Profile } from './board-schema.ts'
+import { BUILT_IN } from './boards-built-in.ts'
 import type { Limits } from './plan.ts'
 import { faultsOf, Refused, type Fault } from './refused.ts'
-import { isTable, readTomlFile, type TomlFile } from './toml-file.ts'
+import { isTable, parseToml, readTomlFile, type TomlFile } from './toml-file.ts'
 import { judge, type Complaint, type Path } from './toml-schema.ts'
 
 export const DEFAULT_BOARD = 'host'
 const SYSTEM_FOLDER = '/etc/curvegate/boards'
+/** Its place among the folders, and a name that no folder has. */
+const BUILT_IN_FOLDER = 'built-in:'
 const SUFFIX = '.toml'
 /** Parents of parents: more is a mistake. */
 const CHAIN_MAX = 8
@@ -33,7 +36,7 @@ export interface Board {
 
 /** Folders in the order of search; the first profile of a name counts. */
 export function boardFolders(given?: string): string[] {
-	const beside = folderBeside(dirname(fileURLToPath(import.meta.url)))
+	const beside = folderBeside(dirname(fileURLToPath(import.meta.url))) ?? BUILT_IN_FOLDER
 	return [given, SYSTEM_FOLDER, beside].filter((one) => one !== undefined)
 }
 
@@ -60,11 +63,27 @@ export function boardNames(folders: readonly string[]): string[] {
 }
 
 function filesOf(folder: string): string[] {
+	if (folder === BUILT_IN_FOLDER) return Object.keys(BUILT_IN)
 	try {
 		return readdirSync(folder)
 	} catch {
 		return []
 	}
+}
+
+function isThere(file: string): boolean {
+	return builtIn(file) !== undefined || existsSync(file)
+}
+
+function builtIn(file: string): string | undefined {
+	const { dir, base } = parse(file)
+	return dir === BUILT_IN_FOLDER ? BUILT_IN[base] : undefined
+}
+
+function readProfile(file: string): TomlFile {
+	const text = builtIn(file)
+	return text === undefined ? readTomlFile(file, 'the board profile')
+		: { file, text, value: parseToml(file, text) }
 }
 
 /** Throws Usage for an unknown name, Refused for a profile with faults. */
@@ -96,7 +115,7 @@ async function readChain(name: string, folders: readonly string[]): Promise<Toml
 			throw await refusedAt(child!, `inherits itself: ${round}`)
 		}
 		seen.add(place.file)
-		const file = readTomlFile(place.file, 'the board profile')
+		const file = readProfile(place.file)
 		files.push(file)
 		const parent: TomlValue | undefined = file.value['inherits']
 		if (parent !== undefined && typeof parent !== 'string') {
@@ -119,7 +138,7 @@ function findProfile(
 	if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) return undefined
 	for (let i = from; i < folders.length; i++) {
 		const file = join(folders[i]!, name + SUFFIX)
-		if (existsSync(file)) return { file, folder: i }
+		if (isThere(file)) return { file, folder: i }
 	}
 	return undefined
 }
@@ -140,7 +159,8 @@ function chosenNames(folders: readonly string[], withAbstract: boolean): string[
 	return boardNames(folders).filter((name) => {
 		if (withAbstract) return true
 		const place = findProfile(name, folders, 0)
-		return place !== undefined && !/^abstract *= *true/m.test(readFileSync(place.file, 'utf8'))
+		return place !== undefined && !/^abstract *= *true/m.test(
+			builtIn(place.file) ?? readFileSync(place.file, 'utf8'))
 	})
 }
 

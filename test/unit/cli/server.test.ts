@@ -1,7 +1,7 @@
 // The server command from outside: what it prints, what it refuses, how it ends.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, chmodSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, readFileSync, statSync } from 'node:fs'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
@@ -61,6 +61,21 @@ test('what users start takes at most 60 MB when it listens', async (t) => {
 		t.true(megabytes < 60, `${which} start: ${megabytes} MB`)
 		await server.stop()
 	}
+})
+
+test('the bundle alone, with nothing beside it, serves and says what is missing', async (t) => {
+	const folder = makeFolder(t)
+	const alone = join(folder, 'curvegate')
+	copyFileSync(BUNDLE, alone)
+	const args = ['server', '--listen', `127.0.0.1:${await freePort()}`]
+	const server = start(t, process.execPath, [alone, ...args], { cwd: folder })
+	await server.untilPrinted(/curvecp:.*\n/)
+	t.regex(server.stderr(), /^warn note note="unable to load koffi.*portable UDP and crypto"$/m)
+	const { stdout } = spawnSync(process.execPath, [alone, 'boards', '--json'], { encoding: 'utf8' })
+	const { folders, boards } = JSON.parse(stdout)
+	t.is(folders.at(-1), 'built-in:')
+	const beside = spawnSync(process.execPath, [BUNDLE, 'boards', '--json'], { encoding: 'utf8' })
+	t.deepEqual(boards, JSON.parse(beside.stdout).boards)
 })
 
 test('an environment that means nothing is refused', (t) => {
