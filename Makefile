@@ -57,6 +57,9 @@ deb: build ## Debian packages for amd64, arm64 and armhf, in build/deb (ARGS='am
 image: build ## a bootable image in build/image/BOARD: BOARD=qemu-arm64 (ARGS=--help: options)
 	@node $(OUT)/scripts/image/main.js $(BOARD) $(ARGS)
 
+test-images: build ## every board's image, twice and byte for byte, with its files and licences
+	@CURVEGATE_LONG=1 node $(OUT)/test/support/run.js test/unit/scripts/image/real.alone.test.ts
+
 pins: compile ## the newest packages for images, into scripts/image/pins.txt
 	@node $(OUT)/scripts/image/make-pins.js
 
