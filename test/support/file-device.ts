@@ -16,7 +16,7 @@ export interface FileDevice {
 	tries(): Readonly<Record<'a' | 'b', number>>
 }
 
-export function makeDevice(t: Owner): FileDevice {
+export function makeDevice(t: Owner, bootloader = 'u-boot'): FileDevice {
 	const folder = makeFolder(t)
 	const at = (name: string): string => join(folder, name)
 	for (const name of ['boot_a', 'boot_b', 'root_a', 'root_b']) {
@@ -30,7 +30,7 @@ export function makeDevice(t: Owner): FileDevice {
 	writeFileSync(at('slots.json'), JSON.stringify({
 		board: 'rpi-4', version: '0.1.0', built: 1000, slot: 'a',
 		boot: { a: at('boot_a'), b: at('boot_b') }, root: { a: at('root_a'), b: at('root_b') },
-		app: at('app'), state: at('state'), bootloader: 'u-boot', disk: '/dev/vda',
+		app: at('app'), state: at('state'), bootloader, disk: '/dev/vda',
 		first: '/dev/vda1', data: '/dev/vda7', dataState: 'ok',
 	}))
 	return {

@@ -48,7 +48,12 @@ export function placeOf(device: Device, publicKey: Bytes): Place {
 	const built = Math.max(device.built, goodApp(app) ?? 0)
 	return {
 		board, publicKey, running: { version, built },
-		openPart: (name) => openExtent(device[name][other]),
+		openPart(name) {
+			if (device.bootloader === 'u-boot') return openExtent(device[name][other])
+			throw new Trouble('install', 'the update', 'the firmware of this board chooses the slot, and '
+				+ 'is not told to try the other one yet; an application alone can be updated (--app), a '
+				+ 'whole slot by make flash')
+		},
 		forbidOther: () => void changeSlots(state, (slots) => forbid(slots, other)),
 		tryOther: () => void changeSlots(state, (slots) => tryOther(slots, running)),
 		putApp: (bundle, manifest) => putApp(app, bundle, manifest),

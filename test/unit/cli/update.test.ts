@@ -69,6 +69,15 @@ test('errors: one line, exit code 111, and nothing written', (t) => {
 	t.regex(fails(device.update(SLOT)), /unable to understand .*slots\.json/)
 })
 
+test('where the board\'s firmware chooses the slot, only applications are taken', (t) => {
+	const device = makeDevice(t, 'tryboot')
+	const slot = runCurvegate(['update', device.update(SLOT), ...device.options])
+	t.is(slot.code, 111)
+	t.regex(slot.stderr, /the firmware of this board chooses the slot.*--app/)
+	t.deepEqual(device.tries(), { a: 3, b: 0 })
+	t.is(runCurvegate(['update', device.update(APP), ...device.options]).code, 0)
+})
+
 test('a machine that runs no image says what updates it', (t) => {
 	const device = makeDevice(t)
 	const { code, stderr } = runCurvegate(['update', device.update(SLOT), '--device', '/none'])
