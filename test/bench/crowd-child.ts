@@ -1,6 +1,7 @@
 // A crowd of clients as a process of its own: ADDRESS COUNT PORTION [SECONDS]. Opens them all, has
-// each move one portion, and prints "open". Then it is idle until its input ends; with SECONDS each
-// moves a portion every 2 s for so long, and it prints the least and the mean of their rounds.
+// each move one portion, and prints "open" and how many that were a second. Then it is idle until
+// its input ends; with SECONDS each moves a portion every 2 s for so long, and it prints the least
+// and the mean of their rounds.
 
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -19,8 +20,9 @@ const INTERVAL = 2 * SECOND
 
 const [address = '', count = '1', portion = '1', seconds] = process.argv.slice(2)
 const crowd = await Crowd.make(await openPlatform(), address, Number(count))
+const startedAt = performance.now()
 await crowd.open(Number(portion), PATIENCE)
-console.log('open')
+console.log(`open ${(Number(count) * 1000) / (performance.now() - startedAt)}`)
 if (seconds === undefined) {
 	process.stdin.resume()
 	await once(process.stdin, 'end')

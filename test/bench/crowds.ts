@@ -49,7 +49,7 @@ async function idle(context: Context, connections: number): Promise<readonly num
 	const before = residentKib(server)
 	const crowd = loopback(context).client.start(process.execPath,
 		[CHILD, address, String(connections), String(PORTION)])
-	await crowd.untilPrinted(/^open$/m)
+	await crowd.untilPrinted(/^open .*$/m)
 	await pause(SETTLE_MILLIS)
 	return [(residentKib(server) - before) / MIB, before / MIB]
 }

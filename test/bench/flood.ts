@@ -28,14 +28,15 @@ async function beside(
 	const sink = address.replace(/\/bench\?.*$/, '/sink')
 	const megabytes = context.quick ? 200 : 1500
 	// Once before, so that its own memory is there.
-	await upload(context, client, sink, 200)
+	await upload(client, sink, zeros(context, 200))
 	await pause(1000)
 	const before = residentKib(server)
+	const file = zeros(context, megabytes)
 	const attacker = flood === undefined ? undefined
 		: startFlood(client, aside ? await silent(context, address) : address, flood, context.quick)
 	if (attacker !== undefined) await pause(500)
 	const [seconds, slowest] = await Promise.all([
-		timed(() => upload(context, client, sink, megabytes)),
+		timed(() => upload(client, sink, file)),
 		newcomers(client, address),
 	])
 	if (attacker !== undefined) {
@@ -45,10 +46,7 @@ async function beside(
 	return [megabytes / seconds, slowest, (residentKib(server) - before) / KIB]
 }
 
-function upload(
-	context: Context, client: Side, address: string, megabytes: number,
-): Promise<void> {
-	const file = zeros(context, megabytes)
+function upload(client: Side, address: string, file: string): Promise<void> {
 	return client.run('sh', ['-c', `exec ${PROGRAM} connect '${address}' < ${file}`])
 }
 

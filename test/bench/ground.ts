@@ -1,7 +1,7 @@
 // Where a transfer takes place: two sides, each pinned to a core of its own, over loopback or in
 // two namespaces of our own, joined by a veth pair.
 
-import { closeSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readFileSync, readSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { Network } from '../support/netns.ts'
@@ -74,11 +74,13 @@ export async function untilListening(
 
 export const MEGABYTE = 1_000_000
 
-/** A file of zeros that takes no room. */
+/** A file of zeros, read once: its pages are there before a clock runs. */
 export function zeros(owner: Owner, megabytes: number): string {
 	const path = join(makeFolder(owner), 'zeros')
-	const file = openSync(path, 'w')
+	const file = openSync(path, 'w+')
 	ftruncateSync(file, megabytes * MEGABYTE)
+	const chunk = new Uint8Array(1 << 20)
+	while (readSync(file, chunk) > 0) continue
 	closeSync(file)
 	return path
 }

@@ -12,11 +12,12 @@ import { crowds } from './crowds.ts'
 import { floods } from './flood.ts'
 import { plots } from './plot.ts'
 import { Progress } from './progress.ts'
+import { rates } from './rates.ts'
 import { machine, markdown } from './report.ts'
 import { processor, throughput } from './throughput.ts'
 
 const BENCHES: readonly Bench[] = [
-	throughput, processor, ...handshakes, virtualNames, ...startUp, ...crowds, floods,
+	throughput, processor, ...rates, ...handshakes, virtualNames, ...startUp, ...crowds, floods,
 	...backup, gateway,
 ]
 /** A contestant that takes longer hangs. */

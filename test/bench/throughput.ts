@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { makeFolder, type Owner, type Started } from '../support/processes.ts'
 import { startReferenceServer, type Whereabouts } from '../support/reference.ts'
 import type { Bench, Contestant, Measure } from './bench.ts'
+import { ceiling } from './ceiling.ts'
 import {
 	loopback, move, namespaces, zeros, type MakeGround, type Mover, type Side,
 } from './ground.ts'
@@ -27,14 +28,15 @@ async function serve(
 	return [server, await server.untilPrinted(/^curvecp:\S+$/m)]
 }
 
-function send(owner: Owner, side: Side, address: string, megabytes: number): Promise<void> {
-	return side.run('sh', ['-c', `exec ${PROGRAM} connect '${address}' < ${zeros(owner, megabytes)}`])
+function send(side: Side, address: string, file: string): Promise<void> {
+	return side.run('sh', ['-c', `exec ${PROGRAM} connect '${address}' < ${file}`])
 }
 
 function ours(platform: Platform): Mover {
 	return async (owner, { server, client }, megabytes) => {
 		const [sink, address] = await serve(owner, server, 'discard', platform)
-		return await move(megabytes, [sink], () => send(owner, client, address, megabytes))
+		const file = zeros(owner, megabytes)
+		return await move(megabytes, [sink], () => send(client, address, file))
 	}
 }
 
@@ -43,7 +45,8 @@ const toReference: Mover = async (owner, { client }, megabytes) => {
 	const { process, publicKey, address, port, name, extension } = await startReferenceServer(
 		owner, SINK)
 	const to = `curvecp://${publicKey}@${address}:${port}/${name}?extension=${extension}`
-	return await move(megabytes, [process], () => send(owner, client, to, megabytes))
+	const file = zeros(owner, megabytes)
+	return await move(megabytes, [process], () => send(client, to, file))
 }
 
 /** NaCl's client into our server. */
@@ -70,6 +73,9 @@ function pushReference(
 	return move(megabytes, [sink], () => side.run('curvecpclient', ['-Q', name, publicKey, address,
 		String(port), extension, 'curvecpmessage', '-C', 'sh', '-c', push]))
 }
+
+/** It pins itself. */
+const ceilingOf: Mover = (owner, _ground, megabytes) => ceiling(owner, megabytes)
 
 const NACL = ['curvecpserver', 'curvecpclient', 'curvecpmessage']
 const TUNNEL = ['root', 'netns', 'ip', 'wireguard-go', 'wg', 'iperf3', '/dev/net/tun']
@@ -98,12 +104,13 @@ const OURS = 'Curvegate'
 const REFERENCE = 'NaCl\'s tools'
 const WIREGUARD = 'wireguard-go + iperf3 (two namespaces)'
 const NGTCP2 = 'ngtcp2 (QUIC, AES)'
+const CEILING = 'the ceiling: libsodium and system calls'
 
 export const throughput: Bench = {
 	name: 'throughput',
 	title: 'One connection over loopback, a core for each side',
 	measures: MEASURES,
-	bases: [REFERENCE],
+	bases: [REFERENCE, CEILING],
 	rounds: 3,
 	seconds: [90, 10],
 	contestants: [
@@ -116,10 +123,13 @@ export const throughput: Bench = {
 		contestant(NGTCP2, QUIC, loopback, quic, 1000),
 		contestant('stunnel (TLS 1.3, AES)', TLS, loopback, stunnel, 1000),
 		contestant('plain TCP', ['iperf3'], loopback, tcp, 1000),
+		contestant(CEILING, [], loopback, ceilingOf, 1000),
 	],
 	goals: [
 		{ text: 'one connection, times NaCl\'s tools', unit: '×', least: 300,
 			figure: (m) => m(OURS) / m(REFERENCE) },
+		{ text: 'one connection, of the ceiling', unit: '×', least: 0.7,
+			figure: (m) => m(OURS) / m(CEILING) },
 		{ text: 'one connection, times wireguard-go', unit: '×', least: 3,
 			figure: (m) => m(OURS) / m(WIREGUARD) },
 		{ text: 'one connection, times ngtcp2', unit: '×', least: 1,

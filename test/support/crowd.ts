@@ -24,7 +24,7 @@ import {
 import { writeServerName } from '../../src/wire/server-name.ts'
 
 /** Handshakes that are under way at once. */
-const OPENING = 32
+const OPENING = 128
 const BUFFER_BYTES = 4_194_304
 const RING_BYTES = 65_536
 const POLL_MILLIS = 5
