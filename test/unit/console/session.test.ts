@@ -4,6 +4,7 @@ import { frame, unframe } from '../../../src/console/machine-line.ts'
 import { Refusal, type Command } from '../../../src/service/control-commands.ts'
 import { hashPassword } from '../../../src/service/password.ts'
 import { FakeTerminal } from '../../support/console.ts'
+import { makeGenerator } from '../../support/generator.ts'
 
 const PASSWORD = 'correct horse'
 const HASH = await hashPassword(PASSWORD)
@@ -246,4 +247,27 @@ test('a notice stands above the line that is being typed', async (t) => {
 	terminal.session.close()
 	terminal.notices.say('nobody hears it')
 	t.notRegex(terminal.output, /nobody/)
+})
+
+test('random bytes, cut anywhere: nothing throws, a break and an enter bring the prompt', async (t) => {
+	const seed = 77
+	const random = makeGenerator(seed)
+	const words = ['echo a=1\r', 'log ?\t', '{"id":1,"cmd":"log"} *', '\u001b[A', '\u001b[', '\0',
+		'\r\n', 'many\r', ' ', 'q', 'terminal 40 5\r', 'json\r', '\u0003', 'é😀', 'password\r', '{']
+	const terminal = new FakeTerminal({ commands })
+	terminal.session.greet()
+	for (let round = 0; round < 300; round++) {
+		const bytes = new Uint8Array(random.below(60))
+		random.fill(bytes, 0, bytes.length)
+		const word = new TextEncoder().encode(words[random.below(words.length)])
+		const all = Uint8Array.from([...word, ...random.below(3) === 0 ? bytes : []])
+		const cut = random.below(all.length + 1)
+		await terminal.type(all.subarray(0, cut))
+		await terminal.type(all.subarray(cut))
+		if (round % 20 !== 0) continue
+		await terminal.type('\0\0q\u0003\u0003\r')
+		const prompt = await terminal.type('\0\r')
+		t.regex(prompt + await terminal.type('\u0015\r'), /curvegate> /, `seed ${seed}, round ${round}`)
+	}
+	t.true(terminal.output.length < 3_000_000)
 })
