@@ -14,7 +14,7 @@ export interface ProgressOptions {
 /** A terminal sees changes at once, a file one a second. */
 const BAR_MS = 100
 const LINE_MS = 1000
-const BAR_CELLS = 24
+const BAR_CELLS = 16
 /** The rate is that of so many milliseconds, at most. */
 const RATE_MS = 5000
 
