@@ -2,9 +2,10 @@
 // and of them only what is loaded.
 
 import { createHash } from 'node:crypto'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { Trouble } from '../src/platform/trouble.ts'
 import type { Tree } from './tree.ts'
 
 /** Of koffi what is loaded: the rest is its source. */
@@ -13,6 +14,7 @@ const KOFFI_FILES = ['package.json', 'LICENSE.txt', 'index.cjs', 'src/koffi/inde
 
 /** Architecture: npm's name, x64, arm64 or arm. Cache: where packages are kept. */
 export function addKoffi(tree: Tree, modules: string, architecture: string, cache: string): void {
+	if (!existsSync('node_modules/koffi')) throw new Trouble('find', 'koffi', 'npm ci installs it')
 	for (const file of KOFFI_FILES) {
 		tree.copy(`node_modules/koffi/${file}`, `${modules}/koffi/${file}`)
 	}
@@ -54,6 +56,7 @@ function closureOf(name: string): Map<string, string> {
 		const path = from !== '' && existsSync(join('node_modules', nested)) ? nested : wanted!
 		if (found.has(path)) continue
 		const folder = join('node_modules', path)
+		if (!existsSync(folder)) throw new Trouble('find', folder, 'npm ci installs it')
 		found.set(path, folder)
 		const { dependencies = {} }: { dependencies?: Record<string, string> } =
 			JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
@@ -71,7 +74,7 @@ function nativePackage(name: string, cache: string): string {
 	const lock: { packages: Record<string, { version: string, integrity: string } | undefined> } =
 		JSON.parse(readFileSync('package-lock.json', 'utf8'))
 	const locked = lock.packages[installed]
-	if (locked === undefined) throw new Error(`${name} is not in package-lock.json`)
+	if (locked === undefined) throw new Trouble('find', name, 'not in package-lock.json')
 	return fetchPackage(name, locked.version, locked.integrity, cache)
 }
 
@@ -81,15 +84,31 @@ export function fetchPackage(
 ): string {
 	const folder = join(cache, `${name.replace('/', '-')}-${version}`)
 	mkdirSync(folder, { recursive: true })
-	const known = readdirSync(folder).find((file) => file.endsWith('.tgz'))
-	const packed = known ?? execFileSync('npm', ['pack', '--silent', '--pack-destination', folder,
-		`${name}@${version}`], { encoding: 'utf8' }).trim()
-	const path = join(folder, packed)
-	const sum = `sha512-${createHash('sha512').update(readFileSync(path)).digest('base64')}`
-	if (sum !== integrity) {
-		rmSync(path)
-		throw new Error(`${name} ${version}: what npm sent is another package than the pinned one`)
+	const packed = (): string | undefined => {
+		const file = readdirSync(folder).find((one) => one.endsWith('.tgz'))
+		return file === undefined ? undefined : join(folder, file)
+	}
+	const known = packed()
+	// Left in the middle, or damaged since.
+	if (known !== undefined && integrityOf(known) !== integrity) rmSync(known)
+	if (packed() === undefined) pack(`${name}@${version}`, folder)
+	const path = packed()
+	if (path === undefined || integrityOf(path) !== integrity) {
+		throw new Trouble('use', `npm's ${name} ${version}`,
+			'damaged download: its sum is not the pinned one')
 	}
 	execFileSync('tar', ['-xzf', path, '-C', folder])
 	return join(folder, 'package')
+}
+
+function pack(wanted: string, folder: string): void {
+	const { status, stderr, error } = spawnSync('npm',
+		['pack', '--silent', '--pack-destination', folder, wanted], { encoding: 'utf8' })
+	if (status === 0) return
+	const why = error?.message ?? stderr.trim().split('\n').at(-1)!
+	throw new Trouble('download', wanted, why === '' ? 'npm could not get it' : why)
+}
+
+function integrityOf(path: string): string {
+	return `sha512-${createHash('sha512').update(readFileSync(path)).digest('base64')}`
 }

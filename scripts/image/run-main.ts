@@ -7,7 +7,9 @@ export async function runMain(name: string, run: () => Promise<void>): Promise<v
 		await run()
 	} catch (error) {
 		const isUsage = error instanceof Usage || codeOf(error)?.startsWith('ERR_PARSE_ARGS') === true
-		if (!(error instanceof Error) || (!isUsage && !(error instanceof Trouble))) throw error
+		const isSystem = error instanceof Error && 'syscall' in error
+		if (!(error instanceof Error)) throw error
+		if (!isUsage && !isSystem && !(error instanceof Trouble)) throw error
 		console.error(`${name}: fatal: ${placeOf(error)}${error.message}`)
 		process.exitCode = isUsage ? EXIT_USAGE : EXIT_TROUBLE
 	}

@@ -82,6 +82,8 @@ test('make image says what is wrong in one line, with the exit code of usage', (
 		[[], /^image: fatal: BOARD is missing; those with an image: qemu-arm64, rpi-3, /],
 		[['host'], /^image: fatal: board 'host' has no \[image\]: /],
 		[['qemu-arm64', '--update-key', '/no/such'], /^image: fatal: \/no\/such: no such file; cure: /],
+		[['qemu-arm64', '--update-key', 'LICENSE', '--out', 'src'],
+			/^image: fatal: src holds files that are no image; /],
 		[['--nonsense'], /^image: fatal: .*--nonsense/],
 	] as const) {
 		const { status, stderr } = spawnSync(process.execPath,
