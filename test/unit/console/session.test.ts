@@ -249,7 +249,7 @@ test('a notice stands above the line that is being typed', async (t) => {
 	t.notRegex(terminal.output, /nobody/)
 })
 
-test('random bytes, cut anywhere: nothing throws, a break and an enter bring the prompt', async (t) => {
+test('random bytes, cut anywhere: nothing throws, and the prompt comes back', async (t) => {
 	const seed = 77
 	const random = makeGenerator(seed)
 	const words = ['echo a=1\r', 'log ?\t', '{"id":1,"cmd":"log"} *', '\u001b[A', '\u001b[', '\0',
