@@ -26,6 +26,9 @@ export interface Observed {
 	down: Record<string, number>
 	forbidden: Record<string, number>
 	unroutable: Record<string, number>
+	/** A device whose queue has no room: 64 datagrams, how many were refused and how many came out. */
+	crowded: Record<string, number>
+	passed: number
 	/** Of 256 datagrams, how many the socket took when it was first asked. */
 	takenAtOnce: number
 	counted: Record<string, number>
@@ -143,12 +146,19 @@ while (numbers.length < BATCHES * slots.length) {
 }
 const counted = counters(udp)
 const whole = numbers.splice(0)
+run('tc qdisc replace dev cg0 root tbf rate 20mbit burst 4kb limit 4kb')
+prepare(THEIR, 1)
+for (let done = 0; done < slots.length;) done += udp.sendBatch(slots, done, slots.length - done)
+await turn()
+const crowded = counters(udp)
+readTun()
+const passed = numbers.splice(0).length
 run('tc qdisc del dev cg0 root')
 run('ip link set cg0 mtu 800')
 const narrow = await troubled(THEIR, 64)
 readTun()
 const observed: Observed = {
-	down, forbidden, unroutable, takenAtOnce, counted, numbers: whole,
+	down, forbidden, unroutable, crowded, passed, takenAtOnce, counted, numbers: whole,
 	narrow, pieces: numbers.length,
 }
 console.log(JSON.stringify(observed))

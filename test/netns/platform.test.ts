@@ -15,6 +15,9 @@ for (const platform of ['linux', 'portable']) {
 		t.deepEqual(seen.unroutable, { ENETUNREACH: 4 })
 		t.deepEqual(seen.forbidden, { EPERM: 4 })
 		t.deepEqual(seen.down, { ENETUNREACH: 4 })
+		// The kernel keeps it to itself, as it would keep a loss further on: the sender goes on.
+		t.deepEqual(seen.crowded, {})
+		t.true(seen.passed > 0 && seen.passed < 64, `${seen.passed} of 64 from a full device`)
 		t.true(seen.takenAtOnce < 256, 'the send buffer was full now and then')
 		t.deepEqual(seen.counted, {})
 		t.deepEqual(seen.numbers, Array.from({ length: 256 }, (_, i) => i))
