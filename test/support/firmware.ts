@@ -1,8 +1,9 @@
 // Tests that start the image in QEMU: only `make test-firmware` runs them, and has built the image.
 
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { findImage, Disk } from './image.ts'
-import { Machine, type MachineOptions } from './machine.ts'
+import { Machine, virtHardware, type MachineOptions } from './machine.ts'
 import { needs, type Declare } from './needs.ts'
 import { Network, type Box } from './netns.ts'
 
@@ -10,11 +11,15 @@ import { Network, type Box } from './netns.ts'
 export const BOARD = 'qemu-arm64'
 
 export function firmware(...things: readonly string[]): Declare {
+	return firmwareOf(BOARD, ...things)
+}
+
+export function firmwareOf(board: string, ...things: readonly string[]): Declare {
 	if (process.env['CURVEGATE_FIRMWARE'] === undefined) {
 		return (title, run) => test.skip(`${title} (only in make test-firmware)`, run)
 	}
-	if (findImage(BOARD) === undefined) {
-		return (title, run) => test.skip(`${title} (needs make image BOARD=${BOARD})`, run)
+	if (findImage(board) === undefined) {
+		return (title, run) => test.skip(`${title} (needs make image BOARD=${board})`, run)
 	}
 	return needs('qemu-system-aarch64', 'root', 'netns', ...things)
 }
@@ -25,16 +30,19 @@ export class Bench {
 	readonly disk: Disk
 	readonly #t: ExecutionContext
 
-	constructor(t: ExecutionContext) {
+	constructor(t: ExecutionContext, board = BOARD) {
 		this.#t = t
 		t.timeout(900_000)
 		this.box = new Network(t).box('q')
-		this.disk = new Disk(t, BOARD)
+		this.disk = new Disk(t, board)
 	}
 
-	power(options: Partial<MachineOptions> = {}): Machine {
-		const { path: disk, folder } = this.disk
-		const boot = ['-bios', `${folder}/u-boot.bin`]
-		return new Machine(this.#t, this.box, { disk, boot, ...options })
+	power(megabytes = 256): Machine {
+		const { path, folder } = this.disk
+		return this.start({ hardware: virtHardware(path, join(folder, 'u-boot.bin'), megabytes) })
+	}
+
+	start(options: MachineOptions): Machine {
+		return new Machine(this.#t, this.box, options)
 	}
 }

@@ -17,8 +17,9 @@ interface Partition {
 	readonly bytes: number
 }
 
-export interface ImageFacts {
+interface ImageFacts {
 	readonly image: string
+	readonly commandLine: string
 	readonly bytes: number
 	readonly partitions: readonly Partition[]
 }
@@ -33,15 +34,15 @@ export function findImage(board: string): string | undefined {
 export class Disk {
 	readonly path: string
 	readonly folder: string
-	readonly #facts: ImageFacts
+	readonly facts: ImageFacts
 	readonly #scratch: string
 
 	constructor(owner: Owner, board: string) {
 		this.folder = findImage(board)!
-		this.#facts = JSON.parse(readFileSync(join(this.folder, 'image.json'), 'utf8'))
+		this.facts = JSON.parse(readFileSync(join(this.folder, 'image.json'), 'utf8'))
 		this.#scratch = makeFolder(owner)
 		this.path = join(this.#scratch, 'disk.img')
-		execFileSync('cp', ['--sparse=always', join(this.folder, this.#facts.image), this.path])
+		execFileSync('cp', ['--sparse=always', join(this.folder, this.facts.image), this.path])
 	}
 
 	read(name: string): Buffer {
@@ -107,6 +108,6 @@ export class Disk {
 	}
 
 	#find(name: string): Partition {
-		return this.#facts.partitions.find((one) => one.name === name)!
+		return this.facts.partitions.find((one) => one.name === name)!
 	}
 }

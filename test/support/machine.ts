@@ -15,15 +15,21 @@ const AGAIN_MS = 6000
 export const HOST_PORT = 21_000
 
 export interface MachineOptions {
-	readonly disk: string
-	/** U-Boot, or what -kernel takes. */
-	readonly boot: readonly string[]
-	readonly megabytes?: number
-	/** Instead of those of -M virt. */
-	readonly hardware?: readonly string[]
+	/** What QEMU takes: the machine, what it starts from, its memory, its disk. */
+	readonly hardware: readonly string[]
+	/** Serial lines before ours, which nobody reads. */
+	readonly otherLines?: number
 }
 
-const VIRT = ['-M', 'virt', '-cpu', 'cortex-a53', '-smp', '1']
+/** With U-Boot, a card and a network. */
+export function virtHardware(disk: string, uboot: string, megabytes: number): string[] {
+	return [
+		'-M', 'virt', '-cpu', 'cortex-a53', '-smp', '1', '-m', String(megabytes), '-bios', uboot,
+		'-drive', `if=none,id=d0,format=raw,file=${disk}`, '-device', 'virtio-blk-device,drive=d0',
+		'-netdev', `user,id=n0,hostfwd=udp:127.0.0.1:${HOST_PORT}-10.0.2.15:4000`,
+		'-device', 'virtio-net-device,netdev=n0',
+	]
+}
 
 export class Machine {
 	/** When the power came, by performance.now(). */
@@ -31,14 +37,10 @@ export class Machine {
 	readonly #process: Started
 	#id = Math.trunc(performance.now() * 1000) % 1_000_000
 
-	constructor(owner: Owner, box: Box, options: MachineOptions) {
-		const { disk, boot, megabytes = 256, hardware = VIRT } = options
+	constructor(owner: Owner, box: Box, { hardware, otherLines = 0 }: MachineOptions) {
 		this.#process = box.start(owner, 'qemu-system-aarch64', [
-			...hardware, '-m', String(megabytes), '-display', 'none', '-monitor', 'none',
-			'-serial', 'stdio', '-no-reboot', ...boot,
-			'-drive', `if=none,id=d0,format=raw,file=${disk}`, '-device', 'virtio-blk-device,drive=d0',
-			'-netdev', `user,id=n0,hostfwd=udp:127.0.0.1:${HOST_PORT}-10.0.2.15:4000`,
-			'-device', 'virtio-net-device,netdev=n0',
+			...hardware, '-display', 'none', '-monitor', 'none', '-no-reboot',
+			...Array.from({ length: otherLines }, () => ['-serial', 'null']).flat(), '-serial', 'stdio',
 		])
 	}
 
