@@ -151,9 +151,10 @@ prepare(THEIR, 1)
 for (let done = 0; done < slots.length;) done += udp.sendBatch(slots, done, slots.length - done)
 await turn()
 const crowded = counters(udp)
+// With it goes what still waits in it.
+run('tc qdisc del dev cg0 root')
 readTun()
 const passed = numbers.splice(0).length
-run('tc qdisc del dev cg0 root')
 run('ip link set cg0 mtu 800')
 const narrow = await troubled(THEIR, 64)
 readTun()
