@@ -4,14 +4,56 @@
 
 import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
+import type { ExecutionContext } from 'ava'
+import { toHex } from '../../src/base/hex.ts'
+import { Sealer } from '../../src/gateway/sealed.ts'
+import { readSealKeys } from '../../src/platform/sealdir.ts'
 import {
-	EXT_ONE, makeSite, PUBLIC, randomInput, startGatewayProcess,
+	EXT_ONE, makeSite, PUBLIC, randomInput, startGatewayProcess, type Site,
 } from '../support/gateway-site.ts'
+import { makeGenerator } from '../support/generator.ts'
 import { inTurn } from '../support/needs.ts'
+import type { Started } from '../support/processes.ts'
 
 const MAIN = resolve('build/out/src/cli/main.js')
 const NEEDS = ['linux', 'root', 'netns', 'ip', 'nft']
 const BYTES = 2_000_000
+
+interface Ours {
+	readonly publicKey: string
+	readonly process: Started
+}
+
+/** Our server in `one`, its service an echo. extension: 32 digits, or any. */
+async function serve(
+	t: ExecutionContext, site: Site, listen: string, extension: string,
+): Promise<Ours> {
+	const keys = join(site.folder, 'keys')
+	const publicKey = site.one.run(process.execPath, MAIN, 'keygen', keys).trim()
+	const server = site.one.start(t, process.execPath, [MAIN, 'server', '--keys', keys,
+		'--listen', listen, '--extension', extension, '--serve', 'pi=echo'])
+	await server.untilPrinted(/^curvecp:\S+$/m)
+	return { publicKey, process: server }
+}
+
+/** All of it comes back to a client that moves when it has a third, over one connection. */
+async function thereAndBack(
+	t: ExecutionContext, site: Site, server: Ours, extension: string,
+): Promise<void> {
+	const input = randomInput(BYTES)
+	const client = site.away.start(t, process.execPath, [MAIN, 'connect',
+		`curvecp://${server.publicKey}@${PUBLIC}:4000/pi?extension=${extension}`])
+	client.feed(input)
+	const received = (): number => client.output.stdout.reduce((sum, { length }) => sum + length, 0)
+	await client.until(() => received() > BYTES / 3, 'a third of it')
+	site.away.ip('addr add 192.0.2.7/24 dev eth0')
+	site.away.ip('addr del 192.0.2.2/24 dev eth0')
+	site.away.ip('addr add 192.0.2.8/24 dev eth0')
+	t.deepEqual(await client.ended, { code: 0, signal: null }, client.stderr())
+	const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+	t.is(hash(client.stdout()), hash(input))
+	t.is([...server.process.stderr().matchAll(/ opened /g)].length, 1, 'one connection')
+}
 
 /** Servers in the local segment, and one that is reached by a router there. */
 const PLACES = [['nftables', '10.77.0.2'], ['nftables', '10.78.0.2'], ['packet', '10.77.0.2'],
@@ -24,29 +66,33 @@ for (const [datapath, target] of PLACES) {
 		const site = makeSite(t)
 		site.one.ip('addr add 10.78.0.2/32 dev lo')
 		site.gw.ip('route add 10.78.0.0/24 via 10.77.0.2')
-		const keys = join(site.folder, 'keys')
-		const publicKey = site.one.run(process.execPath, MAIN, 'keygen', keys).trim()
-		const server = site.one.start(t, process.execPath, [MAIN, 'server', '--keys', keys,
-			'--listen', `${target}:4000`, '--extension', EXT_ONE, '--serve', 'pi=echo'])
-		await server.untilPrinted(/^curvecp:\S+$/m)
+		const server = await serve(t, site, `${target}:4000`, EXT_ONE)
 		const gateway =
 			await startGatewayProcess(t, site, datapath, ['--route', `${EXT_ONE}=${target}`])
-		const input = randomInput(BYTES)
-		const client = site.away.start(t, process.execPath, [MAIN, 'connect',
-			`curvecp://${publicKey}@${PUBLIC}:4000/pi?extension=${EXT_ONE}`])
-		const start = performance.now()
-		client.feed(input)
-		const received = (): number =>
-			client.output.stdout.reduce((sum, { length }) => sum + length, 0)
-		await client.until(() => received() > BYTES / 3, 'a third of it')
-		site.away.ip('addr add 192.0.2.7/24 dev eth0')
-		site.away.ip('addr del 192.0.2.2/24 dev eth0')
-		site.away.ip('addr add 192.0.2.8/24 dev eth0')
-		t.deepEqual(await client.ended, { code: 0, signal: null }, client.stderr())
-		const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-		t.is(hash(client.stdout()), hash(input))
-		t.is([...server.stderr().matchAll(/ opened /g)].length, 1, 'one connection')
-		t.log(`${((2 * BYTES) / 1000 / (performance.now() - start)).toFixed(1)} MB/s`)
+		await thereAndBack(t, site, server, EXT_ONE)
 		t.true(gateway.running)
+	})
+}
+
+for (const datapath of ['nftables', 'packet']) {
+	inTurn(...NEEDS, 'socat')(`${datapath}: the same to a server that has only IPv6`, async (t) => {
+		const site = makeSite(t)
+		const server = await serve(t, site, '127.0.0.1:4001', EXT_ONE)
+		const socat = site.one.start(t, 'socat',
+			['UDP6-LISTEN:4000,ipv6only=1,fork', 'UDP4:127.0.0.1:4001'])
+		await site.one.untilBound(socat, 4000)
+		await startGatewayProcess(t, site, datapath, ['--route', `${EXT_ONE}=[fd00:77::2]`])
+		await thereAndBack(t, site, server, EXT_ONE)
+	})
+
+	inTurn(...NEEDS)(`${datapath}: the same by a sealed extension`, async (t) => {
+		const site = makeSite(t)
+		const seal = join(site.folder, 'seal')
+		site.gw.run(process.execPath, MAIN, 'seal', 'new', seal)
+		const extension = new Uint8Array(16)
+		new Sealer(readSealKeys(seal)).seal(extension, 0, 0, 2, makeGenerator(1))
+		const server = await serve(t, site, '10.77.0.2:4000', 'any')
+		await startGatewayProcess(t, site, datapath, ['--allow', '10.77.0.0/24', '--seal-keys', seal])
+		await thereAndBack(t, site, server, toHex(extension))
 	})
 }
