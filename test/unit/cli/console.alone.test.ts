@@ -11,7 +11,7 @@ import { hashPassword, isPassword } from '../../../src/service/password.ts'
 import { startConsoleRun } from '../../support/console-run.ts'
 import { runCurvegate, type Said } from '../../support/curvegate.ts'
 import { needs } from '../../support/needs.ts'
-import { makeFolder } from '../../support/processes.ts'
+import { makeFolder, start, type Owner, type Started } from '../../support/processes.ts'
 import { Cable } from '../../support/pty.ts'
 
 const socat = needs('socat')
@@ -56,6 +56,28 @@ socat('lines from a pipe are passed through', async (t) => {
 	const said = await curvegate(['console', cable.host], 'extension\r')
 	t.is(said.code, 0)
 	t.regex(said.stdout, /0{32} from file:\/etc\/curvecpextension/)
+})
+
+/** The same on a terminal, whose keys and screen are the test's. */
+function onTerminal(owner: Owner, args: readonly string[]): Started {
+	const command = [process.execPath, MAIN, ...args].join(' ')
+	return start(owner, 'socat', ['-t', '1', '-', `EXEC:${command},pty,setsid,ctty,stderr`])
+}
+
+socat('a terminal is passed through, key by key, until Ctrl-]', async (t) => {
+	const { cable } = await startConsoleRun(t, { driver: 'tty' })
+	const terminal = onTerminal(t, ['console', cable.host])
+	await terminal.untilPrinted(/at 115200 baud[^]*Ctrl-\] leaves/)
+	terminal.child.stdin?.write('exten\t')
+	await terminal.untilPrinted(/curvegate> extension /)
+	terminal.child.stdin?.write('\r')
+	await terminal.untilPrinted(/0{32} from file:\/etc\/curvecpextension/)
+	await cable.pull()
+	await terminal.untilPrinted(/hung up[^]*waiting until it is there again/)
+	await cable.plug()
+	await terminal.untilPrinted(/waiting[^]*at 115200 baud/)
+	terminal.child.stdin?.write('\u001d')
+	t.is((await terminal.ended).code, 0)
 })
 
 socat('nobody answers at any speed: cable?', async (t) => {
