@@ -11,6 +11,8 @@ export interface MessageLayer {
 	readonly outgoingDone: boolean
 	/** Their end came, and all before it was read: nothing is left to expect but repetitions. */
 	readonly incomingDone: boolean
+	/** One of the two streams ended as a failure. */
+	readonly failed: boolean
 	/**
 	 * Their end came, they have all our bytes, and they are not of our make: NaCl's handlers leave
 	 * then, although our end may not have been acknowledged.

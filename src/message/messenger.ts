@@ -134,6 +134,10 @@ export class Messenger implements MessageLayer {
 		return this.incomingEnd !== 'open'
 	}
 
+	get failed(): boolean {
+		return this.#sender.failed || this.incomingEnd === 'failure'
+	}
+
 	get mayHaveLeft(): boolean {
 		return !this.peerIsOurs && this.incomingDone && this.#sender.pending === 0
 	}

@@ -21,7 +21,8 @@ const FIRST_PING_ID = 0xc0000000
 
 export class MessageQueue implements MessageLayer {
 	lastAckId = 0
-	/** That is its handler's to know. */
+	/** Both are its handler's to know. */
+	readonly failed = false
 	readonly mayHaveLeft = false
 	sentBytes = 0
 	receivedBytes = 0

@@ -9,7 +9,7 @@ import { NEVER, type Nanos } from '../base/time.ts'
 import type { Controller } from './congestion/controller.ts'
 import { Flight, isLater, PROBES } from './flight.ts'
 import {
-	BLOCK_MAX, MESSAGE_HEAD_BYTES, messageBytes, messageBytesWithin, writeBlockHead,
+	BLOCK_MAX, FAILURE, MESSAGE_HEAD_BYTES, messageBytes, messageBytesWithin, writeBlockHead,
 } from './format.ts'
 import { Pacer } from './pacer.ts'
 
@@ -95,6 +95,10 @@ export class Sender {
 		this.#written += count
 		if (count > 0) this.#resumeAt = 0
 		return count
+	}
+
+	get failed(): boolean {
+		return this.#end === FAILURE
 	}
 
 	/** No byte follows what was written. The first end counts. */

@@ -137,11 +137,11 @@ export class Serving {
 	}
 
 	#sayClosed(connection: Connection, now: Nanos): void {
-		const { layer, openedAt, ending } = connection
+		const { layer, openedAt, ending = 'aborted' } = connection
+		const why = ending === 'done' && layer.failed ? 'failed' : ending
 		this.#o.log.limited('info', 'closed', now, {
 			name: connection.name.text, client: toHex(connection.clientLongTerm),
-			why: ending ?? 'aborted', seconds: Math.round((now - openedAt) / SECOND),
-			bytes: layer.movedBytes,
+			why, seconds: Math.round((now - openedAt) / SECOND), bytes: layer.movedBytes,
 		})
 	}
 }

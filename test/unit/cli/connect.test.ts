@@ -16,10 +16,12 @@ function connect(t: ExecutionContext, server: OurServer): Started {
 }
 
 test('a service that fails ends the client, although there may be more to type', async (t) => {
-	const client = connect(t, await startOurServer(t, 'exec:sh -c "echo word; exit 1"'))
+	const server = await startOurServer(t, 'exec:sh -c "echo word; exit 1"')
+	const client = connect(t, server)
 	t.deepEqual(await client.ended, { code: 111, signal: null })
 	t.is(String(client.stdout()), 'word\n')
 	t.regex(client.stderr(), /: the server ended its stream as a failure\n$/)
+	t.true(server.lines.some((line) => / closed .* why=failed /.test(line)), server.lines.join('\n'))
 })
 
 test('a signal gives the connection up, and the server hears of it', async (t) => {
