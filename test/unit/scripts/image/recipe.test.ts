@@ -38,7 +38,8 @@ test('every [image] is complete: pins, boot loader, device trees, sizes', async 
 		}
 		t.notThrows(() => findNpm(pins, `node-linux-${architecture}`, nodeVersion), board)
 		t.is(image['bootloader-file'] === undefined, image['bootloader-package'] === undefined, board)
-		if (image.bootloader === 'tryboot') t.true(image.dtbs!.length > 0, board)
+		t.is(image.dtbs === undefined, image['firmware-files'] === undefined, board)
+		t.is(image.bootloader, 'u-boot', `${board}: what switches slots`)
 		t.truthy(profile.watchdog, board)
 		t.truthy(profile.hardware.compatible, board)
 		t.truthy(profile.server.keys, board)
