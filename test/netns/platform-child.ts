@@ -26,7 +26,7 @@ export interface Observed {
 	down: Record<string, number>
 	forbidden: Record<string, number>
 	unroutable: Record<string, number>
-	/** A device whose queue has no room: 64 datagrams, how many were refused and how many came out. */
+	/** A device whose queue has no room: 64 datagrams, how many were refused and came out. */
 	crowded: Record<string, number>
 	passed: number
 	/** Of 256 datagrams, how many the socket took when it was first asked. */
