@@ -2,7 +2,7 @@
 // arrived early, the window. spec: protocol.md 4.6, 9.2 (2 and 3), 9.3
 
 import { writeU32, writeU53, type Bytes } from '../base/bytes.ts'
-import { MILLISECOND, NEVER, type Nanos } from '../base/time.ts'
+import { MILLISECOND, NEVER, ZERO, type Nanos } from '../base/time.ts'
 import {
 	GAP12_MAX, GAP_MAX, MESSAGE_ACK_ID, MESSAGE_RANGE1_END, RANGE_MAX, writeHint, writeRange,
 } from './format.ts'
@@ -47,7 +47,7 @@ export class Acknowledge {
 	#blocks = 0
 	#earlyBlocks = 0
 	/** The flow's speed: blocks in the present millisecond, and what follows from the last. */
-	#tick: Nanos = 0
+	#tick: Nanos = ZERO
 	#tickBlocks = 0
 	#coalesced = COALESCED_MIN
 	/** Starts and stops of the latest early runs on block boundaries, the newest at #newest. */

@@ -2,7 +2,7 @@
 // must be lost, and when silence has lasted too long. It moves no data. spec: RFC 8985, RFC 9002
 
 import { NONE, type PiecePool } from '../base/pieces.ts'
-import { NEVER, type Nanos } from '../base/time.ts'
+import { BEFORE, NEVER, type Nanos } from '../base/time.ts'
 import { Blocks } from './blocks.ts'
 import type { Controller } from './congestion/controller.ts'
 import { messageBytes } from './format.ts'
@@ -51,12 +51,12 @@ export class Flight {
 	#later = LATER_MIN
 	#patience = PATIENCE_MIN
 	/** Blocks given up since this moment and not yet known to have arrived all the same. */
-	#episodeAt: Nanos = -1
+	#episodeAt: Nanos = BEFORE
 	#episodeLost = 0
 	/** What the message in hand acknowledged; ID 0: nothing that tells of a transmission. */
 	#ackedAny = false
 	#ackedBytes = 0
-	#ackedSentAt: Nanos = -1
+	#ackedSentAt: Nanos = BEFORE
 	#ackedId = 0
 
 	constructor(records: PiecePool, control: Controller) {

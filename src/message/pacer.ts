@@ -2,7 +2,7 @@
 // is what a small part of a millisecond holds: alone, each message of a fast flow would cost its
 // own turn of the event loop and its own system call.
 
-import { MILLISECOND, type Nanos } from '../base/time.ts'
+import { MILLISECOND, ZERO, type Nanos } from '../base/time.ts'
 import type { Controller } from './congestion/controller.ts'
 import { BLOCK_MAX, messageBytes } from './format.ts'
 
@@ -16,8 +16,8 @@ export class Pacer {
 	burstMax = Infinity
 	readonly #control: Controller
 	/** When the last message left, had it kept the pace, and what part of an interval follows it. */
-	#from: Nanos = 0
-	#share = 0
+	#from: Nanos = ZERO
+	#share = ZERO
 	/** Intervals more to wait, since a train has left and the next is to be whole. */
 	#rest = 0
 

@@ -1,7 +1,7 @@
 // What is known of the path's round-trip time, and the timeouts that follow. spec: RFC 6298, RFC
 // 9002
 
-import { MILLISECOND, SECOND, type Nanos } from '../base/time.ts'
+import { MILLISECOND, SECOND, ZERO, type Nanos } from '../base/time.ts'
 
 /** Before anything is known of the path. */
 const TIMEOUT_UNKNOWN: Nanos = SECOND
@@ -16,9 +16,9 @@ const PROBE_MIN: Nanos = 10 * MILLISECOND
 
 export class RoundTrip {
 	/** 0: no sample yet. */
-	latest: Nanos = 0
-	smoothed: Nanos = 0
-	deviation: Nanos = 0
+	latest: Nanos = ZERO
+	smoothed: Nanos = ZERO
+	deviation: Nanos = ZERO
 	/** The least ever seen on this path. */
 	least: Nanos = Infinity
 	/** smoothed is a guess from the handshake. */

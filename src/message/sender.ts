@@ -5,7 +5,7 @@
 import { NONE, type PiecePool } from '../base/pieces.ts'
 import type { Bytes } from '../base/bytes.ts'
 import { Ring } from '../base/ring.ts'
-import { NEVER, type Nanos } from '../base/time.ts'
+import { NEVER, ZERO, type Nanos } from '../base/time.ts'
 import type { Controller } from './congestion/controller.ts'
 import { Flight, isLater, PROBES } from './flight.ts'
 import {
@@ -48,12 +48,12 @@ export class Sender {
 	furthest = Infinity
 	#ours = false
 	/** When transmit has something to do: 0 when it must look, NEVER when only input helps. */
-	#resumeAt: Nanos = 0
+	#resumeAt: Nanos = ZERO
 	/** An ID-carrying empty block is wanted; it is out since pingSentAt; times it was repeated. */
 	#pingWanted = false
 	#pingFirst = 0
 	#pingId = 0
-	#pingSentAt: Nanos = 0
+	#pingSentAt: Nanos = ZERO
 	#pingWaits = 0
 	/** When a shut window is asked about, and how often it was. */
 	#persistAt: Nanos = NEVER

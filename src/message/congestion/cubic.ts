@@ -4,7 +4,7 @@
 // minutes. Here all release more than they lost and then grow alike; a steeper curve makes up for
 // what that costs.
 
-import { MILLISECOND, SECOND, type Nanos } from '../../base/time.ts'
+import { BEFORE, MILLISECOND, SECOND, ZERO, type Nanos } from '../../base/time.ts'
 import { BLOCK_MAX, messageBytes } from '../format.ts'
 import type { Controller } from './controller.ts'
 import { HyStart } from './hystart.ts'
@@ -29,8 +29,8 @@ const BURST_TIME: Nanos = 2 * MILLISECOND
 const BURST_MIN = 10
 
 export class Cubic implements Controller {
-	window = INITIAL_WINDOW
-	interval: Nanos = 0
+	window = ZERO
+	interval: Nanos = ZERO
 	burst = BURST_MIN
 	readonly timeout = 0
 	readonly #start = new HyStart()
@@ -38,25 +38,29 @@ export class Cubic implements Controller {
 	/** Slow start below it. */
 	#threshold = Infinity
 	/** The window at which the curve is flat. */
-	#most = 0
+	#most = ZERO
 	/**
 	 * The present stretch of growth began then, with this window; -1: with the next acknowledgment.
 	 */
-	#epochAt: Nanos = -1
-	#epochWindow = 0
+	#epochAt: Nanos = BEFORE
+	#epochWindow = ZERO
 	/** When the curve is there, in seconds from #epochAt. */
-	#k = 0
+	#k = ZERO
 	/** What Reno would have. */
-	#reno = 0
+	#reno = ZERO
 	/** When growth was last possible: time without is not counted. */
-	#grownAt: Nanos = 0
+	#grownAt: Nanos = ZERO
 	/** Blocks sent before it were out at the last reduction. */
-	#reducedAt: Nanos = -1
+	#reducedAt: Nanos = BEFORE
 	/** As it was before the last reduction. */
-	#undoWindow = 0
-	#undoThreshold = 0
-	#undoMost = 0
-	#smoothed: Nanos = 0
+	#undoWindow = ZERO
+	#undoThreshold = ZERO
+	#undoMost = ZERO
+	#smoothed: Nanos = ZERO
+
+	constructor() {
+		this.window = INITIAL_WINDOW
+	}
 
 	get slowStart(): boolean {
 		return this.window < this.#threshold

@@ -1,7 +1,7 @@
 // HyStart++: leaves slow start when round trips grow, before the queue is full, and looks twice
 // before it believes them. spec: RFC 9406
 
-import { MILLISECOND, type Nanos } from '../../base/time.ts'
+import { BEFORE, MILLISECOND, type Nanos } from '../../base/time.ts'
 
 const GROWN_MIN: Nanos = 4 * MILLISECOND
 const GROWN_MAX: Nanos = 16 * MILLISECOND
@@ -14,7 +14,7 @@ const CAUTION_ROUNDS = 5
 
 export class HyStart {
 	/** Blocks sent from here on belong to the next round. */
-	#roundAt: Nanos = -1
+	#roundAt: Nanos = BEFORE
 	#least: Nanos = Infinity
 	#leastBefore: Nanos = Infinity
 	#samples = 0

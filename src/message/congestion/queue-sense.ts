@@ -1,7 +1,7 @@
 // Whether losses come from a full queue or from the path itself: a full queue shows in the
 // round-trip time. It compares the present delay with the least and the most of the last while.
 
-import { MILLISECOND, SECOND, type Nanos } from '../../base/time.ts'
+import { MILLISECOND, SECOND, ZERO, type Nanos } from '../../base/time.ts'
 
 /** Samples whose least is the present delay: jitter is not a queue. */
 const SAMPLES = 8
@@ -36,18 +36,18 @@ export class QueueSense {
 	/** Least and most delay of this stretch and the one before. */
 	#low: Nanos = Infinity
 	#lowBefore: Nanos = Infinity
-	#high: Nanos = 0
-	#highBefore: Nanos = 0
-	#stretchAt: Nanos = 0
+	#high: Nanos = ZERO
+	#highBefore: Nanos = ZERO
+	#stretchAt: Nanos = ZERO
 	/** Share of messages lost, of how many, and the least share of this and the last stretch. */
-	#loss = 0
+	#loss = ZERO
 	/** The same over LOSS_MESSAGES_MIN. */
-	#recentLoss = 0
-	#messages = 0
+	#recentLoss = ZERO
+	#messages = ZERO
 	#lowLoss = Infinity
 	#lowLossBefore = Infinity
 	/** The average counts again after so many messages. */
-	#quietUntil = 0
+	#quietUntil = ZERO
 
 	restart(): void {
 		this.#present = Infinity
