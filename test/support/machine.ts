@@ -7,7 +7,7 @@ import type { Box } from './netns.ts'
 import type { Owner, Started } from './processes.ts'
 
 /** Emulated, on a machine that may be busy with other things. */
-const PATIENCE_MS = 120_000
+const PATIENCE_MS = 240_000
 const POLL_MS = 20
 /** A line that was lost, or came before anybody listened, is sent again. */
 const AGAIN_MS = 6000
