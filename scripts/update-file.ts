@@ -12,9 +12,11 @@ import { sourceDate } from './source-date.ts'
 import { ensureUpdateKey } from './update/key.ts'
 import { appParts, slotParts, writeUpdate, type Parts, type Subject } from './update/pack.ts'
 
+const UPDATES = 'build/update'
+
 const HELP = `usage: make update-file BOARD=NAME [ARGS='OPTION…']
 
-Makes build/image/NAME/NAME.update, or NAME-app.update, signed with .curvegate/update.key.
+Makes build/update/NAME.update, or NAME-app.update, signed with .curvegate/update.key.
 
   --app            the program's bundle alone, for a serial line
   --key FILE       signs with this secret key, 128 hexadecimal digits
@@ -29,8 +31,8 @@ function main(): void {
 	const isApp = values.app === true
 	const [subject, parts] = isApp ? appOf(board) : slotOf(board, folder)
 	const key = values.key ?? ensureUpdateKey().secretFile
-	mkdirSync(folder, { recursive: true })
-	const file = values.out ?? join(folder, `${board}${isApp ? '-app' : ''}.update`)
+	mkdirSync(UPDATES, { recursive: true })
+	const file = values.out ?? join(UPDATES, `${board}${isApp ? '-app' : ''}.update`)
 	const bytes = writeUpdate(file, subject, parts, key)
 	const list = parts.map(([name, content]) => `${name} ${amount(content.length)}`).join(', ')
 	console.log(`${file}: ${amount(bytes)}, ${board}, ${versionText(subject)}: ${list}`)
