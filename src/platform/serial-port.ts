@@ -11,6 +11,9 @@ type Port = InstanceType<Ports>
 /** For so long at most a line that hung up costs time. */
 const ASK_MS = 250
 
+/** EIO, ENXIO, ENODEV, EBADF. */
+const GONE = /input\/output error|no such device|bad file descriptor/i
+
 /** undefined: the package is not installed. */
 export async function openPort(options: SerialOptions): Promise<SerialLine | undefined> {
 	const { device: path, baud: baudRate } = options
@@ -52,10 +55,8 @@ class PortLine implements SerialLine {
 		this.#asking = setInterval(() => {
 			if (!port.isOpen) return
 			port.get((error) => {
-				// A line that has no such lines is alive.
-				if (error instanceof Error && !/Inappropriate ioctl/.test(error.message)) {
-					this.#end('it has hung up')
-				}
+				// A driver without a modem's lines refuses in words of its own, and is alive.
+				if (error instanceof Error && GONE.test(error.message)) this.#end('it has hung up')
 			})
 		}, ASK_MS).unref()
 	}
