@@ -68,6 +68,17 @@ for (const driver of ['tty', 'serialport'] as const) {
 	})
 }
 
+for (const driver of ['tty', 'serialport'] as const) {
+	socat(`${driver}: a line that hangs up right behind its last bytes is noticed`, async (t) => {
+		const child = start(t, process.execPath, ['build/out/test/support/serial-child.js', driver, '8'])
+		await child.untilPrinted(/noticed/)
+		const { noticed, seconds } = JSON.parse(child.stdout().toString())
+		t.is(noticed, 8)
+		t.log(`${seconds} s of processor time for 8 lines`)
+		t.true(seconds < 4, `${seconds} s of processor time`)
+	})
+}
+
 socat('whoever reads from the line is named; who made it, or writes, is no rival', async (t) => {
 	const cable = new Cable(t)
 	await cable.plug()
