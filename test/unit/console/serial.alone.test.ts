@@ -70,7 +70,8 @@ for (const driver of ['tty', 'serialport'] as const) {
 
 for (const driver of ['tty', 'serialport'] as const) {
 	socat(`${driver}: a line that hangs up right behind its last bytes is noticed`, async (t) => {
-		const child = start(t, process.execPath, ['build/out/test/support/serial-child.js', driver, '8'])
+		const script = 'build/out/test/support/serial-child.js'
+		const child = start(t, process.execPath, [script, driver, '8'])
 		await child.untilPrinted(/noticed/)
 		const { noticed, seconds } = JSON.parse(child.stdout().toString())
 		t.is(noticed, 8)
