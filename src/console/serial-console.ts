@@ -13,7 +13,7 @@ import type { Session } from './session.ts'
 export type OpenSerial = typeof openSerial
 
 const RETRY_FIRST: Nanos = SECOND
-const RETRY_MAX: Nanos = 30 * SECOND
+const RETRY_MAX: Nanos = 10 * SECOND
 
 export class SerialConsole implements Part {
 	readonly name = 'console'
