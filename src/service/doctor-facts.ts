@@ -1,7 +1,7 @@
 // What the doctor looks at, collected and not judged: every fact may be missing, none is changed,
 // and whatever could take long is given up in time.
 
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SECOND, type Nanos } from '../base/time.ts'
@@ -192,7 +192,8 @@ function pids(root: string): number[] {
 
 function commandOf(pid: number, root: string): string {
 	const words = (textOf(root, `proc/${pid}/cmdline`) ?? '').split('\0')
-	return words.filter((word) => word !== '').slice(0, 3).join(' ')
+	// Node's options say nothing of what runs.
+	return words.filter((word) => word !== '' && !word.startsWith('--')).slice(0, 3).join(' ')
 }
 
 function linkOf(path: string): string | undefined {
@@ -247,7 +248,7 @@ export function lookAtStorage(paths: readonly string[], root: string): StorageFa
 			: [{ device, at: at.replaceAll('\\040', ' '), options: options.split(',') }]
 	})
 	return paths.flatMap((given) => {
-		const path = resolve(given)
+		const path = targetOf(given)
 		// The last of those that hold it longest covers the others.
 		const mount = mounts.filter(({ at }) => at === '/' || path === at || path.startsWith(`${at}/`))
 			.sort((a, b) => a.at.length - b.at.length).at(-1)
@@ -259,6 +260,15 @@ export function lookAtStorage(paths: readonly string[], root: string): StorageFa
 			worn: wornOf(name.replace(/p\d+$/, ''), root),
 		}]
 	})
+}
+
+/** Keys may lie behind a link, on another file system. */
+function targetOf(given: string): string {
+	try {
+		return realpathSync(given)
+	} catch {
+		return resolve(given)
+	}
 }
 
 /** eMMC says it in tenths, for two kinds of cells: "0x02 0x01"; 0x0b: all of it. */

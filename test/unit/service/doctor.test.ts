@@ -1,6 +1,6 @@
 // The doctor's checks on facts that a test makes up, and its looking around in a tree of files.
 
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { holdersOf } from '../../../src/platform/device-holder.ts'
@@ -173,4 +173,24 @@ test('a getty, a voltage, a mount, capabilities', (t) => {
 	])
 	t.deepEqual([...capabilitiesOf('CapEff:\t0000000000003000\n')], [12, 13])
 	t.deepEqual([...capabilitiesOf('')], [])
+})
+
+test('keys behind a link are where the link leads; Node\'s options hide nobody', (t) => {
+	const folder = realpathSync(makeFolder(t))
+	mkdirSync(join(folder, 'proc/7/fd'), { recursive: true })
+	mkdirSync(join(folder, 'proc/self'))
+	mkdirSync(join(folder, 'proc/net'))
+	mkdirSync(join(folder, 'data'))
+	symlinkSync(join(folder, 'data'), join(folder, 'keys'))
+	writeFileSync(join(folder, 'proc/self/mounts'),
+		`/dev/vda5 / squashfs ro\n/dev/vda7 ${folder}/data ext4 rw\n`)
+	t.like(lookAtStorage([join(folder, 'keys')], folder)[0],
+		{ device: '/dev/vda7', readOnly: false, path: join(folder, 'data') })
+	writeFileSync(join(folder, 'proc/net/udp'), 'head\n   0: 00000000:0FA0 00000000:0000 07 '
+		+ '00000000:00000000 00:00000000 00000000     0        0 123 2 0 0\n')
+	symlinkSync('socket:[123]', join(folder, 'proc/7/fd/5'))
+	writeFileSync(join(folder, 'proc/7/cmdline'),
+		'/usr/bin/node\0--max-semi-space-size=1\0--single-threaded\0/usr/bin/curvegate\0run\0')
+	t.deepEqual(lookAtPorts([{ address: 0, port: 4000 }], folder)[0]?.holder,
+		{ pid: 7, command: '/usr/bin/node /usr/bin/curvegate run' })
 })
