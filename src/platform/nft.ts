@@ -78,7 +78,7 @@ export function nftTableName(wan: string, pid: number): string {
 export function nftOwnTables(wan: string): NftTable[] {
 	const prefix = nftTableName(wan, 0).slice(0, -1)
 	const tables: NftTable[] = []
-	for (const object of listJson(['list', 'tables'])) {
+	for (const object of listAll()) {
 		const { table } = object
 		if (table === undefined || !table.name.startsWith(prefix)) continue
 		const pid = Number(table.name.slice(prefix.length))
@@ -96,11 +96,9 @@ export function nftDelete(tables: readonly NftTable[]): string {
 /** Packets that each named counter has seen, in both families. */
 export function nftCounters(table: string): Map<string, number> {
 	const counts = new Map<string, number>()
-	for (const family of ['ip', 'netdev']) {
-		for (const { counter } of listJson(['list', 'counters', 'table', family, table])) {
-			if (counter === undefined) continue
-			counts.set(counter.name, (counts.get(counter.name) ?? 0) + counter.packets)
-		}
+	for (const { counter } of listAll()) {
+		if (counter?.table !== table) continue
+		counts.set(counter.name, (counts.get(counter.name) ?? 0) + counter.packets)
 	}
 	return counts
 }
@@ -108,7 +106,7 @@ export function nftCounters(table: string): Map<string, number> {
 /** Tables of others that filter what the kernel routes. */
 export function nftFilters(): string[] {
 	const found = new Set<string>()
-	for (const { chain } of listJson(['list', 'chains'])) {
+	for (const { chain } of listAll()) {
 		if (chain?.type !== 'filter' || chain.table.startsWith(PREFIX)) continue
 		if (chain.family !== 'ip' && chain.family !== 'inet') continue
 		if (chain.hook !== 'prerouting' && chain.hook !== 'forward') continue
@@ -158,9 +156,14 @@ interface JsonObject {
 		readonly family: string, readonly table: string, readonly type?: string, readonly hook?: string
 	}
 	readonly table?: { readonly family: string, readonly name: string }
-	readonly counter?: { readonly name: string, readonly packets: number }
+	readonly counter?: { readonly table: string, readonly name: string, readonly packets: number }
 	readonly map?: { readonly elem?: readonly JsonElement[] }
 	readonly set?: { readonly elem?: readonly JsonElement[] }
+}
+
+/** Everything but elements, which nft fetches for any narrower question: a million take seconds. */
+function listAll(): readonly JsonObject[] {
+	return listJson(['-t', 'list', 'ruleset'])
 }
 
 function listJson(words: readonly string[]): readonly JsonObject[] {
