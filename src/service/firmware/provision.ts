@@ -58,8 +58,11 @@ export async function checkProvision(given: string, from: string, options: Confi
 	const { provision: _, ...rest } = parseToml(from, given)
 	const judged = judge(schema, parseToml(from, given))
 	if ('complaints' in judged) throw await refuse(from, given, judged.complaints)
+	const wanted = judged.value.provision ?? {}
+	const { clients } = wanted
+	if (clients !== undefined) for (const { name } of openNames(rest)) name['clients'] = clients
 	await configOf({ file: from, text: given, value: rest }, options)
-	return { rest, wanted: judged.value.provision ?? {} }
+	return { rest, wanted }
 }
 
 async function take(
@@ -68,11 +71,10 @@ async function take(
 	const { rest, wanted } = await checkProvision(given, from, options)
 	const withoutSecrets = editToml(given, [{ path: ['provision'], value: undefined }])
 	const whole = 'server' in rest ? withoutSecrets : `${withoutSecrets}\n${DEFAULT_SERVER}`
-	const config = await configOf({ file, text: whole, value: parseToml(file, whole) }, options)
-	const result = editToml(whole, [
-		...await passwordEdit(wanted['console-password'], config),
-		...clientEdits(wanted.clients, config),
-	])
+	const admitting = editToml(whole, clientEdits(wanted.clients, parseToml(file, whole)))
+	const value = parseToml(file, admitting)
+	const config = await configOf({ file, text: admitting, value }, options)
+	const result = editToml(admitting, await passwordEdit(wanted['console-password'], config))
 	await configOf({ file, text: result, value: parseToml(file, result) }, options)
 	const { disk = nodeDisk, owner } = options
 	const write = (path: string, bytes: Uint8Array): void => {
@@ -93,10 +95,31 @@ async function passwordEdit(password: string | undefined, config: Config): Promi
 		: [{ path, value }]
 }
 
-/** For names that say nothing of their own; the console only for those keys. */
-function clientEdits(clients: readonly string[] | undefined, { servers }: Config): Edit[] {
+/** For names that say nothing of their own: the console would be served to nobody without. */
+function clientEdits(clients: readonly string[] | undefined, value: Table): Edit[] {
 	if (clients === undefined) return []
-	return servers.flatMap(({ names }, i) => names.flatMap((name, k): Edit[] =>
-		name.clients === undefined
-			? [{ path: ['server', i, 'name', k, 'clients'], value: [...clients] }] : []))
+	return openNames(value).map(({ path }) => ({ path: [...path, 'clients'], value: [...clients] }))
+}
+
+type Table = Record<string, unknown>
+
+interface OpenName {
+	readonly path: readonly (string | number)[]
+	readonly name: Table
+}
+
+/** Those that admit anybody, in whatever was parsed: nobody has said that it is right. */
+function openNames(value: Table): OpenName[] {
+	return tablesOf(value['server']).flatMap(([server, i]) => tablesOf(server['name'])
+		.filter(([name]) => name['clients'] === undefined)
+		.map(([name, k]) => ({ path: ['server', i, 'name', k], name })))
+}
+
+function tablesOf(value: unknown): [Table, number][] {
+	const all: unknown[] = Array.isArray(value) ? value : []
+	return all.flatMap((one, i): [Table, number][] => isTable(one) ? [[one, i]] : [])
+}
+
+function isTable(value: unknown): value is Table {
+	return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

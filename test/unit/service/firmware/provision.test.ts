@@ -108,3 +108,25 @@ test('taken twice, as after a power cut, it is the same', async (t) => {
 	await take(text)
 	t.is(readFileSync(file, 'utf8'), once)
 })
+
+test('a console needs no clients of its own where [provision] names them', async (t) => {
+	const { file, take } = card(t)
+	const wishes = (more: string): string => `schema = 1
+[[server]]
+[[server.name]]
+name = "admin"
+service = "console"
+[[server.name]]
+name = "own"
+service = "echo"
+clients = ["${'cd'.repeat(32)}"]
+${more}`
+	const refused = await take(wishes(''))
+	t.false(refused?.isTaken)
+	t.regex(refused?.words ?? '', /clients/)
+	t.false(existsSync(file))
+	t.like(await take(wishes(`[provision]\nclients = ["${KEY}"]\n`)), { isTaken: true })
+	const { servers } = await loadConfig(file, OPTIONS)
+	t.deepEqual(servers[0]?.names.map(({ clients }) => [...clients ?? []]),
+		[[KEY], ['cd'.repeat(32)]])
+})
