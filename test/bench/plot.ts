@@ -8,9 +8,10 @@ const ROW = 28
 const LEFT = 300
 const PLOT = 440
 const TOP = 52
-const OURS = '#2f7fd1'
-const OTHERS = '#8a94a0'
+const OURS = '#5aa2ea'
+const OTHERS = '#b9c1cb'
 const INK = '#7a7f87'
+const WHISKER = '#4d535b'
 /** Between a bar's end, or its whisker's, and its figure. */
 const GAP = 8
 
@@ -69,7 +70,7 @@ function bar(
 	const width = Math.max(1, x(value) - LEFT).toFixed(1)
 	const middle = y + 9
 	const whisker = sorted.length < 2 ? '' : `<path d="M${from.toFixed(1)} ${middle}H${to.toFixed(1)}`
-		+ `M${from.toFixed(1)} ${y + 4}v10M${to.toFixed(1)} ${y + 4}v10" stroke="${INK}" `
+		+ `M${from.toFixed(1)} ${y + 4}v10M${to.toFixed(1)} ${y + 4}v10" stroke="${WHISKER}" `
 		+ 'stroke-width="1.5" fill="none"/>'
 	return `<text x="${LEFT - 10}" y="${y + 14}" text-anchor="end">${escape(name)}</text>`
 		+ `<rect x="${LEFT}" y="${y}" width="${width}" height="18" fill="${colour}"/>${whisker}`
