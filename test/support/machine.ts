@@ -9,6 +9,8 @@ import type { Owner, Started } from './processes.ts'
 /** Emulated, on a machine that may be busy with other things. */
 const PATIENCE_MS = 240_000
 const POLL_MS = 20
+/** Nothing of a run that was killed goes on for ever. */
+const LIFE_SECONDS = '900'
 /** A line that was lost, or came before anybody listened, is sent again. */
 const AGAIN_MS = 6000
 /** Where the host finds the box's UDP port 4000, inside the namespace. */
@@ -38,7 +40,7 @@ export class Machine {
 	#id = Math.trunc(performance.now() * 1000) % 1_000_000
 
 	constructor(owner: Owner, box: Box, { hardware, otherLines = 0 }: MachineOptions) {
-		this.#process = box.start(owner, 'qemu-system-aarch64', [
+		this.#process = box.start(owner, 'timeout', [LIFE_SECONDS, 'qemu-system-aarch64',
 			...hardware, '-display', 'none', '-monitor', 'none', '-no-reboot',
 			...Array.from({ length: otherLines }, () => ['-serial', 'null']).flat(), '-serial', 'stdio',
 		])
