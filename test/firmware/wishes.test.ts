@@ -32,7 +32,7 @@ firmware('mcopy')('wishes are taken over and go, a password is asked for', async
 	t.notRegex(text, /provision|sesame/)
 	await machine.cutPower()
 
-	t.notRegex(bench.disk.fat('boot', 'mdir', '::'), /curvegate\s+tom/i)
+	t.notRegex(bench.disk.fat('boot', 'mdir', '::'), /curvegate\.toml/)
 	const result = bench.disk.fat('boot', 'mtype', '::curvegate-result.txt')
 	t.regex(result, /was taken over/)
 	t.regex(result, /public key in \/var\/lib\/curvegate\/keys: [0-9a-f]{64}/)
@@ -51,5 +51,5 @@ firmware('mcopy')('wishes with a mistake: it is named, the box works without', a
 	await machine.cutPower()
 	t.regex(bench.disk.fat('boot', 'mtype', '::curvegate-result.txt'),
 		/curvegate\.toml:8:1: unknown key 'client' in \[provision\]; did you mean 'clients'\?/)
-	t.regex(bench.disk.fat('boot', 'mdir', '::'), /curvegate\s+tom/i)
+	t.regex(bench.disk.fat('boot', 'mdir', '::'), /curvegate\.toml/)
 })

@@ -13,6 +13,8 @@ const POLL_MS = 20
 const LIFE_SECONDS = '900'
 /** A line that was lost, or came before anybody listened, is sent again. */
 const AGAIN_MS = 6000
+/** By U-Boot's word, or, where there is none, by the console's. */
+const KERNEL_RUNS = /Starting kernel|on board/
 /** Where the host finds the box's UDP port 4000, inside the namespace. */
 export const HOST_PORT = 21_000
 
@@ -80,6 +82,8 @@ export class Machine {
 	async ask<T extends object = Record<string, unknown>>(
 		cmd: string, fields: object = {}, patience = PATIENCE_MS,
 	): Promise<T> {
+		// Earlier, a boot loader would take the first byte for a person's wish to stop it.
+		await this.until(KERNEL_RUNS, patience)
 		const id = ++this.#id
 		const end = performance.now() + patience
 		let sentAt = -Infinity
