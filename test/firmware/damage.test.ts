@@ -14,6 +14,8 @@ const CUTS = 5
 const ROUNDS = 4
 /** A change takes some 100 ms there: so the cuts fall before, in and between several of them. */
 const CUT_WITHIN_MS = 1500
+/** Two beats. */
+const KEPT_AFTER_MS = 9000
 
 async function drainOf(machine: Machine): Promise<number> {
 	const { text } = await machine.ask<{ text: string }>('config', { action: 'show' })
@@ -62,6 +64,8 @@ firmware('debugfs')('a damaged configuration: the last good one runs, and is sai
 	const machine = bench.power()
 	await machine.ask('config', { action: 'set', key: 'limits.drain', value: '"7s"' })
 	await machine.ask('config', { action: 'save' })
+	// The next sign of life keeps it.
+	await pause(KEPT_AFTER_MS)
 	await machine.ask('reboot')
 	await machine.ended()
 	const bad = join(makeFolder(t), 'bad.toml')
@@ -76,7 +80,8 @@ firmware('debugfs')('a damaged configuration: the last good one runs, and is sai
 
 firmware()('a destroyed data partition: said, and the box can be repaired', async (t) => {
 	const bench = new Bench(t)
-	bench.disk.write('data', randomBytes(1 << 20))
+	// All of it: from a spare superblock the file system would be repaired.
+	bench.disk.write('data', randomBytes(bench.disk.read('data').length))
 	const machine = bench.power()
 	await machine.until(/ATTENTION: the data partition is broken/)
 	await machine.ask('status')

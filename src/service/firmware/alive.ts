@@ -4,7 +4,6 @@
 
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { messageOf } from '../../platform/trouble.ts'
-import type { Config } from '../config.ts'
 import { answerTo, type Commands } from '../control-commands.ts'
 import type { Log } from '../log.ts'
 import type { Part } from '../run.ts'
@@ -38,6 +37,8 @@ export class Life implements Part {
 	readonly #timer: NodeJS.Timeout
 	#asking = false
 	#answers = 0
+	/** The configuration that runs is to be kept, for a start that finds its file damaged. */
+	#keep = false
 
 	constructor(options: LifeOptions) {
 		this.#o = options
@@ -45,9 +46,9 @@ export class Life implements Part {
 		void this.beat()
 	}
 
-	/** What was read without a fault is kept, for a start that finds the file damaged. */
-	reload(_config: Config): void {
-		this.#attempt('configuration-not-kept', () => keepGood(this.#o.file))
+	/** The console writes the file after what it says has taken effect: the next beat keeps it. */
+	reload(): void {
+		this.#keep = true
 	}
 
 	status(): object {
@@ -71,6 +72,7 @@ export class Life implements Part {
 			if (answer.error !== undefined) throw new Error(answer.error)
 			this.#say('alive')
 			if (this.#answers++ === 0) this.#settle()
+			if (this.#keep) this.#keepConfig()
 		} catch (error) {
 			this.#o.log.say('error', 'self-test', { cause: messageOf(error) })
 		} finally {
@@ -80,9 +82,14 @@ export class Life implements Part {
 
 	#settle(): void {
 		const { isOwn, answered } = this.#o
-		if (isOwn) this.#attempt('configuration-not-kept', () => keepGood(this.#o.file))
+		this.#keep = isOwn
 		this.#attempt('slot-not-marked', () => this.#judgeSlot())
 		void answered?.()
+	}
+
+	#keepConfig(): void {
+		this.#keep = false
+		this.#attempt('configuration-not-kept', () => keepGood(this.#o.file))
 	}
 
 	/** A new version that cannot read its owner's configuration has failed its trial. */

@@ -1,7 +1,9 @@
 // The signs of life, with a real FIFO.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, closeSync, constants, openSync, readSync, writeFileSync } from 'node:fs'
+import {
+	closeSync, constants, existsSync, openSync, readFileSync, readSync, writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Life } from '../../../../src/service/firmware/alive.ts'
@@ -105,4 +107,13 @@ test('a return to the old slot is said, and the old slot is good', async (t) => 
 	await beats(life)
 	t.deepEqual(lines, ['error rolled-back from=a to=b'])
 	t.deepEqual(readSlots(state), { sequence: 6, slot: 'b', tries: { a: 0, b: 3 } })
+})
+
+test('what is written after a reload is kept with the next sign of life', async (t) => {
+	const { life, file } = scene(t, TRIAL)
+	await beats(life)
+	life.reload()
+	writeFileSync(file, 'schema = 1\n# changed\n')
+	await life.beat()
+	t.is(readFileSync(file.replace('.toml', '.good.toml'), 'utf8'), 'schema = 1\n# changed\n')
 })
