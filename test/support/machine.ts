@@ -13,8 +13,8 @@ const POLL_MS = 20
 const LIFE_SECONDS = '900'
 /** A line that was lost, or came before anybody listened, is sent again. */
 const AGAIN_MS = 6000
-/** By U-Boot's word, or, where there is none, by the console's. */
-const KERNEL_RUNS = /Starting kernel|on board/
+/** The console's own banner, or its question. */
+const LISTENS = /on board|Password/i
 /** Where the host finds the box's UDP port 4000, inside the namespace. */
 export const HOST_PORT = 21_000
 
@@ -82,8 +82,9 @@ export class Machine {
 	async ask<T extends object = Record<string, unknown>>(
 		cmd: string, fields: object = {}, patience = PATIENCE_MS,
 	): Promise<T> {
-		// Earlier, a boot loader would take the first byte for a person's wish to stop it.
-		await this.until(KERNEL_RUNS, patience)
+		// Earlier, a boot loader would take the first byte for a person's wish to stop it, and QEMU's
+		// UART gets stuck when its 16 bytes are full before the kernel knows it.
+		await this.until(LISTENS, patience)
 		const id = ++this.#id
 		const end = performance.now() + patience
 		let sentAt = -Infinity
