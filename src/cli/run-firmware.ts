@@ -4,12 +4,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT_TROUBLE, Trouble, Usage } from '../platform/trouble.ts'
-import { configOf, type Config } from '../service/config.ts'
+import type { Config } from '../service/config.ts'
 import { Life } from '../service/firmware/alive.ts'
 import { readDevice } from '../service/firmware/device.ts'
-import { defaultText } from '../service/firmware/kept-config.ts'
+import { defaultConfigOf } from '../service/firmware/kept-config.ts'
 import { prepare } from '../service/firmware/prepare.ts'
-import { parseToml } from '../service/toml-file.ts'
 import type { Arguments } from './arguments.ts'
 import { runConfig } from './running.ts'
 
@@ -30,9 +29,7 @@ export async function runFirmware(args: Arguments, file: string): Promise<number
 		if (typeof code === 'number') return code
 		refusal = code
 	}
-	const text = defaultText(device.board)
-	const config = await configOf({ file, text, value: parseToml(file, text) },
-		{ board: device.board, alwaysConsole: true })
+	const config = await defaultConfigOf(file, device.board, prepared.options)
 	const notes = [...prepared.notes,
 		`the configuration cannot be run: ${refusal}; only its console and a page are served`]
 	const code = await attemptRun(prepared.complete(config), false, notes)

@@ -2,13 +2,10 @@
 
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { findImage, Disk } from './image.ts'
+import { BOARD, findImage, Disk } from './image.ts'
 import { Machine, virtHardware, type MachineOptions } from './machine.ts'
 import { needs, type Declare } from './needs.ts'
 import { Network, type Box } from './netns.ts'
-
-/** The board that the tests boot. */
-export const BOARD = 'qemu-arm64'
 
 export function firmware(...things: readonly string[]): Declare {
 	return firmwareOf(BOARD, ...things)

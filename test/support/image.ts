@@ -24,6 +24,9 @@ interface ImageFacts {
 	readonly partitions: readonly Partition[]
 }
 
+/** The one that the tests boot. */
+export const BOARD = 'qemu-arm64'
+
 /** undefined: it was not built. */
 export function findImage(board: string): string | undefined {
 	const folder = `build/image/${board}`

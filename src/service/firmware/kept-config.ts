@@ -59,10 +59,17 @@ export async function keptConfig(
 		}
 	}
 	if (!isFirst) notes.push('the configuration that every image begins with is used')
+	putInPlace(file, defaultText(board), options, notes)
+	return { config: await defaultConfigOf(file, board, options), isOwn: isFirst, notes }
+}
+
+/** Accepted on a machine with less memory than the board's smallest, too: it must be reached. */
+export async function defaultConfigOf(
+	file: string, board: string, options: ConfigOptions,
+): Promise<Config> {
 	const text = defaultText(board)
-	putInPlace(file, text, options, notes)
-	const config = await configOf({ file, text, value: parseToml(file, text) }, options)
-	return { config, isOwn: isFirst, notes }
+	const machine = { compatible: [], ramBytes: Infinity }
+	return await configOf({ file, text, value: parseToml(file, text) }, { ...options, machine })
 }
 
 /** After it has proved itself; throws Trouble. */

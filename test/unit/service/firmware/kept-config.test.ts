@@ -84,6 +84,17 @@ test('lost but for the good one: that is used', async (t) => {
 	t.true(existsSync(file))
 })
 
+test('a machine with too little memory is reached all the same', async (t) => {
+	const { file } = box(t)
+	const machine = { compatible: ['linux,dummy-virt'], ramBytes: 64 << 20 }
+	const first = await keptConfig(file, 'qemu-arm64', { ...OPTIONS, machine })
+	t.is(first.config.servers.length, 1)
+	const { config, isOwn, notes } = await keptConfig(file, 'qemu-arm64', { ...OPTIONS, machine })
+	t.false(isOwn)
+	t.is(config.servers.length, 1)
+	t.regex(notes[0]!, /^the configuration cannot be used: .*are more than 0\.5 of the 64M/)
+})
+
 test('a full disk is said and ends nothing', async (t) => {
 	const { file, start } = box(t)
 	const full: Disk = {
