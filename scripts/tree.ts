@@ -63,10 +63,15 @@ export class Tree {
 		return readdirSync(this.root, { recursive: true, encoding: 'utf8' }).sort()
 	}
 
+	/** Whatever wrote into it, under whatever umask. */
 	settle(): void {
 		for (const entry of this.entries()) {
 			const path = join(this.root, entry)
-			if (lstatSync(path).isDirectory()) chmodSync(path, 0o755)
+			const found = lstatSync(path)
+			if (!found.isSymbolicLink()) {
+				const canRun = found.isDirectory() || (found.mode & 0o100) !== 0
+				chmodSync(path, canRun ? 0o755 : 0o644)
+			}
 			lutimesSync(path, this.#date, this.#date)
 		}
 		chmodSync(this.root, 0o755)
