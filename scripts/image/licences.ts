@@ -20,7 +20,7 @@ export function licencesText(
 	store: Store, sources: Iterable<string>, bundled: readonly string[],
 ): string {
 	const components = new Map<string, Component>()
-	for (const path of [...sources, ...bundled.map((name) => join('node_modules', name, '.'))]) {
+	for (const path of [...sources, ...bundled.map((name) => `node_modules/${name}/package.json`)]) {
 		const component = debianComponent(store, path) ?? npmComponent(path) ?? ours()
 		components.set(component.name, component)
 	}
@@ -70,7 +70,8 @@ function npmComponent(path: string): Component | undefined {
 	const file = readdirSync(folder).find((one) => /^(licen[cs]e|copying)/i.test(one))
 	return {
 		name, version, licences: license ?? 'see its text', source: `npm's package ${name}`,
-		text: file === undefined ? '' : readFileSync(join(folder, file), 'utf8'),
+		text: file === undefined ? `It says only: ${license ?? 'nothing'}.`
+			: readFileSync(join(folder, file), 'utf8'),
 	}
 }
 
