@@ -19,7 +19,8 @@ const MUST_HAVE = [
 	'etc/curvegate/image.conf', 'etc/curvegate/update.pub', 'etc/inittab',
 ]
 /** Documentation, sources, other machines' binaries. */
-const MUST_NOT_HAVE = /\.(md|map|ts|h|c|cc|gyp|a|la)$|musl|win32|darwin|linux.x64|\/(doc|man|include)\//
+const MUST_NOT_HAVE =
+	/\.(md|map|ts|h|c|cc|gyp|a|la)$|musl|win32|darwin|linux.x64|\/(doc|man|include)\//
 const SECRETS = /secretkey|\.expertsonly|\.key$|\.pem$|\/seed$/
 
 interface Facts {
