@@ -3,6 +3,7 @@
 // goes with the test. Waiting is for facts (a bound port, an exit, a line), never for time to pass.
 
 import { execFileSync, spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -169,14 +170,25 @@ export function makeFolder(owner: Owner): string {
 	return folder
 }
 
-/** A UDP port of 127.0.0.1 that nobody has now. */
+/** Ports below those that the kernel gives to whoever asks for any: 32,768 and more. */
+const PORTS = [10_000, 32_000] as const
+
+/** A UDP port of 127.0.0.1 that nobody has now, nor gets by chance before we come back to it. */
 export async function freePort(): Promise<number> {
-	const socket = createSocket('udp4')
-	socket.bind({ address: '127.0.0.1', port: 0 })
-	await once(socket, 'listening')
-	const { port } = socket.address()
-	socket.close()
-	return port
+	for (;;) {
+		const port = randomInt(...PORTS)
+		const socket = createSocket('udp4')
+		const bound = once(socket, 'listening')
+		socket.bind({ address: '127.0.0.1', port })
+		try {
+			await bound
+			return port
+		} catch {
+			// Somebody has it: another one.
+		} finally {
+			socket.close()
+		}
+	}
 }
 
 /** When somebody has bound the UDP port, as the kernel's table says. */
