@@ -74,6 +74,26 @@ for (const [datapath, target] of PLACES) {
 	})
 }
 
+/** Of so many bytes the last blocks leave together, as a train no longer than one packet. */
+const SHORT_TRAINS = [1300, 1600, 1664, 1700, 2600]
+
+for (const datapath of ['nftables', 'packet', 'raw']) {
+	const more = datapath === 'raw' ? ['raw-socket'] : []
+	inTurn(...NEEDS, ...more)(`${datapath}: trains as short as a packet`, async (t) => {
+		const site = makeSite(t)
+		const server = await serve(t, site, '10.77.0.2:4000', EXT_ONE)
+		await startGatewayProcess(t, site, datapath, ['--route', `${EXT_ONE}=10.77.0.2`])
+		for (const n of SHORT_TRAINS) {
+			const input = randomInput(n)
+			const client = site.away.start(t, process.execPath, [MAIN, 'connect',
+				`curvecp://${server.publicKey}@${PUBLIC}:4000/pi?extension=${EXT_ONE}`])
+			client.feed(input)
+			await client.until(() => client.stdout().length === n, `all ${n} bytes`)
+			t.true(client.stdout().equals(input))
+		}
+	})
+}
+
 for (const datapath of ['nftables', 'packet']) {
 	inTurn(...NEEDS, 'socat')(`${datapath}: the same to a server that has only IPv6`, async (t) => {
 		const site = makeSite(t)

@@ -127,8 +127,7 @@ export class PacketDatapath implements Datapath {
 	): void {
 		const socket = size === 'packets' ? new PacketSocket(fd, ifname)
 			: new PacketSocket(fd, ifname, TRAINS, TRAIN_BYTES)
-		const use = size === 'packets' ? carry
-			: (train: Frame, time: Nanos): void => this.#carryTrain(train, time, carry)
+		const use = (frame: Frame, time: Nanos): void => this.#cutAndCarry(frame, time, carry)
 		const turn = (): void => {
 			try {
 				this.#turn(socket, waker, use, turn)
@@ -181,8 +180,8 @@ export class PacketDatapath implements Datapath {
 		setImmediate(again)
 	}
 
-	/** What is no train after all is dropped by the decision, for its length. */
-	#carryTrain(train: Frame, time: Nanos, carry: (frame: Frame, time: Nanos) => void): void {
+	/** A train of small packets may be no longer than one; what is none is left to the decision. */
+	#cutAndCarry(train: Frame, time: Nanos, carry: (frame: Frame, time: Nanos) => void): void {
 		const step = trainStep(train)
 		if (step === 0) return carry(train, time)
 		for (let i = 0; ; i++) {

@@ -173,7 +173,7 @@ export class RawDatapath implements Datapath {
 		const frame = this.#frame
 		frame.at = FRAME_AT
 		frame.length = n
-		const step = n > FRAME_BYTES - FRAME_AT ? trainStep(frame) : 0
+		const step = trainStep(frame)
 		if (step === 0) return this.#carry(frame, time)
 		for (let i = 0; ; i++) {
 			this.#cut.at = FRAME_AT
