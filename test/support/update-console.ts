@@ -1,6 +1,7 @@
 // A process whose console takes updates, on a serial line and as the service console, for a device
-// in memory. Usage: update-console.js CONFIGURATION; prints its addresses, and each start of an
-// update.
+// in memory. Usage: update-console.js CONFIGURATION [HOLD]; prints its addresses, and each start of
+// an update. The first piece from byte HOLD on is taken and not answered, and "held" is printed: so
+// the line can be pulled in the middle of a transfer, however fast it is.
 
 import { consoleOver } from '../../src/console/over-curvecp.ts'
 import { Notices } from '../../src/console/host.ts'
@@ -18,8 +19,18 @@ import { MemoryDevice } from './update-place.ts'
 const config = await loadConfig(process.argv[2]!)
 const log = stderrLog('info', 'text')
 const started: string[] = []
+const commands = updateBox(new MemoryDevice(8 << 20), started)
+const take = commands.get('update-data')!
+let holdAt = Number(process.argv[3] ?? Infinity)
+commands.set('update-data', async (request) => {
+	const answer = await take(request)
+	if (Number(request['at']) < holdAt) return answer
+	holdAt = Infinity
+	console.log('held')
+	return new Promise(() => {})
+})
 const host = {
-	commands: updateBox(new MemoryDevice(8 << 20), started), timers: systemTimers, log,
+	commands, timers: systemTimers, log,
 	notices: new Notices(),
 	greeting: () => ['a device of a test'],
 	facts: async () => ({ names: [], configKeys: [] }),

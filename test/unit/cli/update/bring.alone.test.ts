@@ -25,7 +25,7 @@ interface Box {
 	update(bytes: Uint8Array): string
 }
 
-async function startBox(t: Owner): Promise<Box> {
+async function startBox(t: Owner, ...holdAt: readonly number[]): Promise<Box> {
 	const folder = makeFolder(t)
 	const cable = new Cable(t)
 	await cable.plug()
@@ -47,7 +47,8 @@ name = "admin.example"
 service = "console"
 clients = ["${client}"]
 `)
-	const process_ = start(t, process.execPath, ['build/out/test/support/update-console.js', file])
+	const program = ['build/out/test/support/update-console.js', file, ...holdAt.map(String)]
+	const process_ = start(t, process.execPath, program)
 	const address = (await process_.untilPrinted(/curvecp:.*/)).trim()
 	return {
 		cable, process: process_, address, keys: keys!,
@@ -63,7 +64,7 @@ function update(t: Owner, ...args: readonly string[]): Started {
 }
 
 needs('socat')('over a serial line that is pulled in between, with a password', async (t) => {
-	const box = await startBox(t)
+	const box = await startBox(t, 500_000)
 	const secret = join(makeFolder(t), 'secret')
 	writeFileSync(secret, `${PASSWORD}\n`)
 	const line = [box.update(APP), '--serial', box.cable.host, '--baud', '115200']
@@ -71,7 +72,7 @@ needs('socat')('over a serial line that is pulled in between, with a password', 
 	t.is((await refused.ended).code, 111)
 	t.regex(refused.stderr(), /login first/)
 	const sending = update(t, ...line, '--password-file', secret, '--reboot')
-	await sending.untilPrinted(/"phase":"send","bytes":[1-9]/)
+	await box.process.untilPrinted(/held/)
 	await box.cable.pull()
 	await sending.untilPrinted(/the line was lost/)
 	await box.cable.plug()
