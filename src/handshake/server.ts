@@ -76,10 +76,10 @@ export class ServerHandshake {
 		this.#box.purge(this.#shortTermSecret)
 		if (!agreed) return 'box'
 		takeCounter(initiateNonce, p, INITIATE_NONCE)
-		if (!this.#box.open(p, INITIATE_BOX, n - INITIATE_BOX, initiateNonce, key)) return 'box'
-		if (!this.#vouched(p)) {
+		const opened = this.#box.open(p, INITIATE_BOX, n - INITIATE_BOX, initiateNonce, key)
+		if (!opened || !this.#vouched(p)) {
 			this.#box.purge(key)
-			return 'vouch'
+			return opened ? 'vouch' : 'box'
 		}
 		const session = new Session(this.#box, key, this.#random)
 		session.seen(p, INITIATE_BOX)
