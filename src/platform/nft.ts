@@ -8,6 +8,9 @@ import { causeOf, Trouble } from './trouble.ts'
 
 const PLACES = ['/usr/sbin/nft', '/sbin/nft', '/usr/local/sbin/nft', '/usr/bin/nft', '/bin/nft']
 
+/** A signal for our whole process group, a hangup say, ends no nft in the middle of its work. */
+const APART = { detached: true }
+
 /** Our tables: the prefix, the interface, and the process that made them. */
 const PREFIX = 'curvegate_'
 
@@ -30,7 +33,7 @@ export async function nftApply(text: string): Promise<void> {
 	const path = place()
 	if (path === undefined) throw new Trouble('run', 'nft', 'it is not installed', 'ENOENT')
 	const child = lendRights(() =>
-		spawn(path, ['-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] }))
+		spawn(path, ['-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'], ...APART }))
 	let stderr = ''
 	child.stderr.on('data', (bytes: Buffer) => {
 		if (stderr.length < 4096) stderr += bytes.toString()
@@ -186,7 +189,7 @@ function run(words: readonly string[], input: string): Result {
 	const path = place()
 	if (path === undefined) throw new Trouble('run', 'nft', 'it is not installed', 'ENOENT')
 	const { error, status, stdout, stderr } = lendRights(() =>
-		spawnSync(path, words, { input, encoding: 'utf8', maxBuffer: OUTPUT_MAX }))
+		spawnSync(path, words, { input, encoding: 'utf8', maxBuffer: OUTPUT_MAX, ...APART }))
 	// It may be there and not run, or say more than anybody reads.
 	return error === undefined ? { status, stdout, stderr }
 		: { status: null, stdout: '', stderr: `${path}: ${causeOf(error)}` }

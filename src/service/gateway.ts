@@ -176,9 +176,9 @@ class RunningGateway implements Gateway {
 	/** Is what we put into the kernel still there? */
 	#look(): void {
 		const choice = this.#choice
-		if (choice === undefined || choice.isThere() || this.#stopped) return
+		if (choice === undefined || this.#stopped || this.#isThere(choice)) return
 		this.#changing = this.#changing.then(async () => {
-			if (this.#stopped || this.#choice !== choice || choice.isThere()) return
+			if (this.#stopped || this.#choice !== choice || this.#isThere(choice)) return
 			this.#log.say('warn', 'rules-gone',
 				{ datapath: choice.datapath.name, doing: 'load them again' })
 			stopQuietly(choice.datapath)
@@ -187,6 +187,17 @@ class RunningGateway implements Gateway {
 		}).catch((error: unknown) => {
 			this.#log.say('error', 'no-datapath', { cause: causeOf(error) })
 		})
+	}
+
+	/** A kernel that cannot be asked just now forwards all the same; the next look will tell. */
+	#isThere(choice: Choice): boolean {
+		try {
+			return choice.isThere()
+		} catch (error) {
+			if (!(error instanceof Trouble)) throw error
+			this.#log.say('warn', 'gateway', { note: error.message })
+			return true
+		}
 	}
 
 	async reload(fresh?: GatewaySpec): Promise<ReloadResult> {

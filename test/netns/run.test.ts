@@ -2,7 +2,7 @@
 // same file. NaCl's client reaches both from the Internet (drawing: test/support/gateway-site.ts).
 
 import { execFileSync } from 'node:child_process'
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { runCurvegate } from '../support/curvegate.ts'
@@ -12,14 +12,12 @@ import {
 } from '../support/gateway-site.ts'
 import { needs } from '../support/needs.ts'
 import type { Started } from '../support/processes.ts'
+import { checkRights, idOf, KEPT, NOTHING, statusOf } from '../support/rights.ts'
 
 const MAIN = resolve('build/out/src/cli/main.js')
 const NEEDS = ['linux', 'root', 'netns', 'ip', 'nft', 'curvecpserver', 'curvecpclient']
 const EXT_OWN = '77777777777777777777777777777777'
 const EXT_NEW = '88888888888888888888888888888888'
-/** CAP_NET_ADMIN and CAP_NET_RAW. */
-const KEPT = '0000000000003000'
-const NOTHING = '0000000000000000'
 
 interface Options {
 	readonly datapath: string
@@ -109,17 +107,6 @@ for (const datapath of ['nftables', 'packet', 'raw', 'relay']) {
 	})
 }
 
-/** One line of the status of each thread. */
-function statusOf(pid: number, field: string): string[] {
-	return readdirSync(`/proc/${pid}/task`).map((task) => {
-		const text = readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8')
-		return new RegExp(`^${field}:\\s*(.*?)\\s*$`, 'm').exec(text)![1]!
-	})
-}
-
-const idOf = (what: string): string =>
-	execFileSync('id', [what, 'nobody'], { encoding: 'utf8' }).trim()
-
 /** What a service sees: its rights, its descriptors, its environment. */
 const LOOK = `["exec", "sh", "-c", '''
 grep -E "^(Uid|Cap...):" /proc/self/status
@@ -160,18 +147,7 @@ needs(...NEEDS)('user: rights are given up in every thread', async (t) => {
 	const site = makeSite(t)
 	const options = { datapath: 'nftables', service: LOOK, user: 'nobody' }
 	const run = await startRun(t, site, options)
-	const { pid } = run.process
-	const uid = idOf('-u')
-	const users = statusOf(pid, 'Uid')
-	t.true(users.length > 4, 'a process of several threads')
-	for (const line of users) t.is(line, [uid, uid, uid, uid].join('\t'))
-	for (const line of statusOf(pid, 'Groups')) t.is(line, idOf('-G'))
-	for (const name of ['CapEff', 'CapPrm']) {
-		const [main, ...others] = statusOf(pid, name)
-		t.is(main, KEPT)
-		t.deepEqual(new Set(others), new Set([NOTHING]), `${name} of all other threads`)
-	}
-	t.deepEqual(new Set(statusOf(pid, 'CapAmb')), new Set([NOTHING]))
+	checkRights(t, run.process.pid)
 	t.regex(await checkService(t, site, run), /^USER=nobody$/m)
 	await checkRoutes(t, site, run, options)
 })

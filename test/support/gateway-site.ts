@@ -121,7 +121,12 @@ export async function talk(
 		? box.start(owner, words[0]!, words.slice(1))
 		: box.start(owner, 'unshare', ['--mount', 'sh', '-c', script, octal, ...words])
 	client.feed(input)
-	return untilEchoed(client, input.length)
+	const echoed = await untilEchoed(client, input.length)
+	if (echoed.length < input.length) {
+		const what = `${echoed.length} of ${input.length} bytes came back`
+		throw new Error(`${what}; NaCl's client has said: ${client.stderr()}`)
+	}
+	return echoed
 }
 
 export function randomInput(n: number): Buffer {

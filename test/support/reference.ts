@@ -8,8 +8,11 @@ import {
 /** Any 16 bytes; the usual ones of protocol.md. */
 export const EXTENSION = '31415926535897932384626433832795'
 
-/** For a conversation of the reference with itself that stands still, and for its end. */
-const STALL_MILLIS = 15_000
+/**
+ * For a conversation of the reference with itself that stands still, and for its end: it repeats
+ * some of what was lost only after 60 s. spec: protocol.md 5.4
+ */
+const STALL_MILLIS = 75_000
 const CLOSE_MILLIS = 5000
 
 /** Where a server is and who it is: what its clients must know. */

@@ -1,8 +1,7 @@
-// Run inside a namespace: sends given IP packets to a MAC, or prints those that arrive, in hex, a
-// line each. `wire-tool.js send IFACE MAC < packets`, `wire-tool.js listen IFACE`: prints "ready"
-// first.
+// Run inside a namespace: sends given IP packets to a MAC as they come, or prints those that
+// arrive, in hex, a line each. `wire-tool.js send IFACE MAC < packets`, `wire-tool.js listen
+// IFACE`: prints "ready" first.
 
-import { readFileSync } from 'node:fs'
 import { fromHex, toHex } from '../../src/base/hex.ts'
 import { arena } from '../../src/platform/linux/arena.ts'
 import type { Instruction } from '../../src/platform/linux/bpf.ts'
@@ -21,17 +20,21 @@ const PAUSE_MILLIS = 2
 async function send(ifname: string, macText: string): Promise<void> {
 	const sender = new RawSender('mac', ifname)
 	const mac = parseMac(macText)!
-	const lines = readFileSync(0, 'latin1').split('\n').filter((line) => line !== '')
 	const memory = take(BURST * 2048)
 	const { bytes } = arena()
-	for (let i = 0; i < lines.length; i += BURST) {
-		lines.slice(i, i + BURST).forEach((line, k) => {
-			const packet = fromHex(line, line.length / 2)!
-			bytes.set(packet, memory + k * 2048)
-			sender.put(bytes, memory + k * 2048, packet.length, mac)
-		})
-		sender.flush()
-		await new Promise((resolve) => { setTimeout(resolve, PAUSE_MILLIS) })
+	let rest = ''
+	for await (const piece of process.stdin) {
+		const lines = (rest + String(piece)).split('\n')
+		rest = lines.pop() ?? ''
+		for (let i = 0; i < lines.length; i += BURST) {
+			lines.slice(i, i + BURST).forEach((line, k) => {
+				const packet = fromHex(line, line.length / 2)!
+				bytes.set(packet, memory + k * 2048)
+				sender.put(bytes, memory + k * 2048, packet.length, mac)
+			})
+			sender.flush()
+			await new Promise((resolve) => { setTimeout(resolve, PAUSE_MILLIS) })
+		}
 	}
 	process.stdout.write(`${JSON.stringify(Object.fromEntries(sender.losses))}\n`)
 }
