@@ -2,7 +2,7 @@
 // begin, move and end, and what the reference does wrong. CURVEGATE_LONG=1: the sizes of the full
 // table.
 
-import { createServer, connect as connectTcp } from 'node:net'
+import { connect as connectTcp } from 'node:net'
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
 import { writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import type { ExecutionContext } from 'ava'
 import { makeGenerator } from '../support/generator.ts'
 import { findProgram, needs } from '../support/needs.ts'
 import { startOurServer } from '../support/our-server.ts'
-import { freePort, makeFolder, start, type Started } from '../support/processes.ts'
+import { freeTcpPort, makeFolder, start, type Started } from '../support/processes.ts'
 import { startReferenceServer, type Whereabouts } from '../support/reference.ts'
 import { Relay } from '../support/relay.ts'
 
@@ -207,13 +207,3 @@ shell('our client: ssh through ProxyCommand', async (t) => {
 	t.deepEqual(await session.ended, { code: 0, signal: null }, String(session.stderr()))
 	t.is(String(session.stdout()), '42\nthrough the tunnel')
 })
-
-async function freeTcpPort(): Promise<number> {
-	const server = createServer()
-	server.listen(0, '127.0.0.1')
-	await once(server, 'listening')
-	const address = server.address()
-	server.close()
-	return address !== null && typeof address === 'object' ? address.port : await freePort()
-}
-

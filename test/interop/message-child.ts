@@ -12,6 +12,8 @@ import { Messenger } from '../../src/message/messenger.ts'
 
 const tried = spawnSync('curvecpmessage', [], { stdio: 'ignore' })
 export const HAVE_REFERENCE = tried.error === undefined
+/** What takes longer stands still. */
+const PATIENCE_MILLIS = 120_000
 
 /** Of each direction: false means that this message is lost. */
 export interface Filters {
@@ -58,7 +60,7 @@ export class MessageChild {
 		pipes[1] = pipes[8] = pipes[9] = 'pipe'
 		pipes[2] = 'inherit'
 		this.child = spawn('curvecpmessage', [role, ...program], { stdio: pipes })
-		this.exitCode = new Promise((resolve) => this.child.once('exit', (code) => resolve(code)))
+		this.exitCode = new Promise((resolve) => this.child.once('close', (code) => resolve(code)))
 		const pipe: readonly unknown[] = this.child.stdio
 		const [input, output] = [pipe[8], pipe[9]]
 		if (!(input instanceof Writable) || !(output instanceof Readable)) throw new Error('no pipes')
@@ -96,12 +98,12 @@ export class MessageChild {
 		for (const look of this.#wait) look()
 	}
 
-	/** Resolves once fact holds; false when it did not within so many seconds. */
-	until(fact: () => boolean, seconds: number): Promise<boolean> {
+	/** Resolves once fact holds; false when our patience was over before. */
+	until(fact: () => boolean): Promise<boolean> {
 		this.pump()
 		if (fact()) return Promise.resolve(true)
 		return new Promise((resolve) => {
-			const limit = setTimeout(() => resolve(false), seconds * 1000)
+			const limit = setTimeout(() => resolve(false), PATIENCE_MILLIS)
 			this.#wait.push(() => {
 				if (!fact()) return
 				clearTimeout(limit)

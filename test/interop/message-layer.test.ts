@@ -31,7 +31,7 @@ async function echo(
 		back.written = back.read
 	}
 	const over = () => messenger.outgoingDone && messenger.incomingDone && messenger.readable === 0
-	const done = await child.until(over, 60)
+	const done = await child.until(over)
 	const seconds = child.now / 1e9
 	t.log(`${bytes} bytes each way in ${seconds.toFixed(2)} s, ${messenger.retransmissions} again, `
 		+ `rtt ${(messenger.rtt / 1e6).toFixed(2)} ms`)
@@ -72,7 +72,7 @@ async function bothWays(t: ExecutionContext, role: Role, bytes: number): Promise
 	}
 	if (role === '-s' && bytes === 0) messenger.ping(child.now)
 	const over = () => messenger.outgoingDone && messenger.incomingDone && messenger.readable === 0
-	const done = await child.until(over, 50)
+	const done = await child.until(over)
 	const seconds = child.now / 1e9
 	t.log(`${bytes} bytes each way: ours there in ${(sentAt / 1e9).toFixed(2)} s, theirs here in `
 		+ `${seconds.toFixed(2)} s, ${messenger.retransmissions} again`)
@@ -106,7 +106,7 @@ reference('a client that only reads gets a whole stream', async (t) => {
 		stream.write(messenger, child.now)
 		if (stream.written === bytes) messenger.end(child.now)
 	}
-	t.true(await child.until(() => messenger.outgoingDone && messenger.incomingDone, 30))
+	t.true(await child.until(() => messenger.outgoingDone && messenger.incomingDone))
 	t.is(await child.exitCode, 0)
 	t.is(child.output.trim(), String(bytes))
 	t.log(`${(child.now / 1e9).toFixed(2)} s, ${messenger.retransmissions} again`)
@@ -117,14 +117,14 @@ reference('a server that only writes ends its stream while ours stays open', asy
 	t.teardown(() => child.close())
 	const { messenger } = child
 	messenger.ping(child.now)
-	t.true(await child.until(() => messenger.readable === 5, 10))
+	t.true(await child.until(() => messenger.readable === 5))
 	const text = new Uint8Array(5)
 	t.is(messenger.read(text, 0, 5, child.now), 5)
 	t.deepEqual([...text], [...'hello'].map((c) => c.charCodeAt(0)))
-	t.true(await child.until(() => messenger.incomingEnd === 'success', 10))
+	t.true(await child.until(() => messenger.incomingEnd === 'success'))
 	t.false(messenger.outgoingDone)
 	messenger.end(child.now)
-	t.true(await child.until(() => messenger.outgoingDone, 10))
+	t.true(await child.until(() => messenger.outgoingDone))
 })
 
 reference('a failure end is an end for the reference', async (t) => {
@@ -133,7 +133,7 @@ reference('a failure end is an end for the reference', async (t) => {
 	const { messenger } = child
 	messenger.write(new Uint8Array(10), 0, 10, child.now)
 	messenger.fail(child.now)
-	t.true(await child.until(() => messenger.outgoingDone && messenger.readable === 10, 10))
+	t.true(await child.until(() => messenger.outgoingDone && messenger.readable === 10))
 	t.is(messenger.readable, 10)
 	t.is(await child.exitCode, 0)
 })
@@ -183,7 +183,7 @@ reference('a ping is answered with its ID, and a message of nothing with nothing
 	t.teardown(() => child.close())
 	const { messenger } = child
 	messenger.ping(child.now)
-	t.true(await child.until(() => messenger.lastAckId !== 0, 5))
+	t.true(await child.until(() => messenger.lastAckId !== 0))
 	t.is(messenger.rttSamples, 1)
 	t.true(messenger.rtt > 0)
 })

@@ -3,14 +3,15 @@
 // goes with the test. Waiting is for facts (a bound port, an exit, a line), never for time to pass.
 
 import { execFileSync, spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
-import { randomInt } from 'node:crypto'
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
+import { threadId } from 'node:worker_threads'
 import { findProgram } from './programs.ts'
 
 /** What an AVA test offers; so helpers clean up after themselves. */
@@ -31,12 +32,14 @@ export interface StartOptions {
 }
 
 const POLL_MILLIS = 3
-/** For facts that a healthy machine shows within a second. */
-const PATIENCE_MILLIS = 20_000
+/** For facts that a healthy machine shows within a second, and a starved one within many. */
+const PATIENCE_MILLIS = 60_000
+/** So much of the time between two looks counts: a thread that was held up has not waited. */
+const LOOK_MILLIS = 100
 /** Between asking a process to end and making it. */
 const GRACE_MILLIS = 2000
 /** A test's program that lives so long hangs: it is ended, and the test can say how. */
-const LIFE_MILLIS = 150_000
+const LIFE_MILLIS = 300_000
 const LIMITED = process.env['NODE_ENV'] === 'test' && process.env['CURVEGATE_LONG'] === undefined
 
 export class Started {
@@ -102,16 +105,12 @@ export class Started {
 		return pattern.exec(printed())![0]
 	}
 
-	/** When the fact holds; fails when the process ends before, or after 20 s. */
+	/** When the fact holds; fails when the process ends before. */
 	async until(fact: () => boolean, what: string): Promise<void> {
-		const end = performance.now() + PATIENCE_MILLIS
-		while (!fact()) {
-			if (!this.running || performance.now() > end) {
-				const state = this.running ? 'is running' : `has ended with ${this.child.exitCode}`
-				throw new Error(`waited for ${what}: ${this.name} ${state}\n${this.stderr()}`)
-			}
-			await pause(POLL_MILLIS)
-		}
+		// Not when it has ended, but when its last words have come as well.
+		if (await comes(fact, () => this.#end !== undefined || this.pid === -1)) return
+		const state = this.running ? 'is running' : `has ended with ${this.child.exitCode}`
+		throw new Error(`waited for ${what}: ${this.name} ${state}\n${this.stderr()}`)
 	}
 
 	signal(signal: NodeJS.Signals): void {
@@ -127,6 +126,28 @@ export class Started {
 		clearTimeout(late)
 		this.signal('SIGKILL')
 	}
+}
+
+/** When the fact holds; for facts that are no process's alone. */
+export async function until(
+	fact: () => boolean, what: string, patienceMillis = PATIENCE_MILLIS,
+): Promise<void> {
+	if (!await comes(fact, () => false, patienceMillis)) throw new Error(`waited for ${what}`)
+}
+
+/** Whether it came before it could not any more, and before our patience was over. */
+async function comes(
+	fact: () => boolean, isOver: () => boolean, patience = PATIENCE_MILLIS,
+): Promise<boolean> {
+	let last = performance.now()
+	while (!fact()) {
+		if (isOver() || patience < 0) return false
+		await pause(POLL_MILLIS)
+		const now = performance.now()
+		patience -= Math.min(now - last, LOOK_MILLIS)
+		last = now
+	}
+	return true
 }
 
 /** Groups that must not outlive us, however we end. */
@@ -166,27 +187,45 @@ export function start(
 
 export function makeFolder(owner: Owner): string {
 	const folder = mkdtempSync(join(tmpdir(), 'curvegate-'))
-	owner.teardown(() => rmSync(folder, { recursive: true, force: true }))
+	// Somebody who is just being ended may still write into it.
+	owner.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
 	return folder
 }
 
-/** Ports below those that the kernel gives to whoever asks for any: 32,768 and more. */
-const PORTS = [10_000, 32_000] as const
+/** Below those that the kernel gives to whoever asks for any: 32,768 and more. */
+const PORTS = { first: 10_000, count: 22_000 }
+/** Files that are tested at the same time take theirs from different hundreds. */
+let portsTaken = 100 * (31 * process.pid + threadId)
+
+function nextPort(): number {
+	return PORTS.first + portsTaken++ % PORTS.count
+}
 
 /** A UDP port of 127.0.0.1 that nobody has now, nor gets by chance before we come back to it. */
 export async function freePort(): Promise<number> {
+	const socket = createSocket('udp4')
+	return await firstFree(socket, (port) => socket.bind({ address: '127.0.0.1', port }))
+}
+
+/** The same of TCP. */
+export async function freeTcpPort(): Promise<number> {
+	const server = createServer()
+	return await firstFree(server, (port) => server.listen(port, '127.0.0.1'))
+}
+
+async function firstFree(
+	socket: Socket | Server, bind: (port: number) => void,
+): Promise<number> {
 	for (;;) {
-		const port = randomInt(...PORTS)
-		const socket = createSocket('udp4')
+		const port = nextPort()
 		const bound = once(socket, 'listening')
-		socket.bind({ address: '127.0.0.1', port })
+		bind(port)
 		try {
 			await bound
+			socket.close()
 			return port
 		} catch {
 			// Somebody has it: another one.
-		} finally {
-			socket.close()
 		}
 	}
 }

@@ -3,9 +3,8 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { openSerial, type SerialLine } from '../../src/platform/serial.ts'
-import { makeFolder, start, type Owner, type Started } from './processes.ts'
+import { makeFolder, start, until, type Owner, type Started } from './processes.ts'
 
 export class Cable {
 	/** The board's end, and the host's. */
@@ -65,16 +64,13 @@ export class HostEnd {
 		this.#line?.write(typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes)
 	}
 
-	/** Waits for what comes, up to 10 s; returns all until then and forgets it. */
+	/** Waits for what comes; returns all until then and forgets it. */
 	async until(pattern: RegExp): Promise<string> {
-		for (let i = 0; i < 2000; i++) {
-			if (pattern.test(this.text)) {
-				const { text } = this
-				this.text = ''
-				return text
-			}
-			await pause(5)
-		}
-		throw new Error(`waited for ${pattern}, found ${JSON.stringify(this.text)}`)
+		await until(() => pattern.test(this.text), String(pattern)).catch((error: unknown) => {
+			throw new Error(`${String(error)}, found ${JSON.stringify(this.text)}`)
+		})
+		const { text } = this
+		this.text = ''
+		return text
 	}
 }

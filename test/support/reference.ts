@@ -2,18 +2,16 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import {
-	freePort, makeKeyDirectory, start, untilBound, type Owner, type Started,
+	freePort, makeKeyDirectory, start, until, untilBound, type Owner, type Started,
 } from './processes.ts'
 
 /** Any 16 bytes; the usual ones of protocol.md. */
 export const EXTENSION = '31415926535897932384626433832795'
 
-/**
- * For a conversation of the reference with itself that stands still, and for its end: it repeats
- * some of what was lost only after 60 s. spec: protocol.md 5.4
- */
-const STALL_MILLIS = 75_000
-const CLOSE_MILLIS = 5000
+/** NaCl's tools repeat some of what was lost only after 60 s. spec: protocol.md 5.4 */
+const STALL_MILLIS = 90_000
+/** For the end of a conversation of the reference with itself, once all has come. */
+const CLOSE_MILLIS = 30_000
 
 /** Where a server is and who it is: what its clients must know. */
 export interface Whereabouts {
@@ -96,13 +94,12 @@ export function startMessageHandler(
  */
 export async function untilEchoed(client: Started, n: number): Promise<Buffer> {
 	const echoed = (): number => client.output.stdout.reduce((sum, { length }) => sum + length, 0)
-	let last = 0
-	for (let end = performance.now() + STALL_MILLIS; performance.now() < end; await pause(20)) {
-		if (!client.running || echoed() >= n) break
-		if (echoed() > last) end = performance.now() + STALL_MILLIS
+	for (let last = -1; client.running && echoed() < n && echoed() > last;) {
 		last = echoed()
+		// One that stands still is stopped.
+		await until(() => !client.running || echoed() > last, 'more of it', STALL_MILLIS).catch(() => {})
 	}
-	await Promise.race([client.ended, pause(CLOSE_MILLIS)])
+	await Promise.race([client.ended, pause(CLOSE_MILLIS, undefined, { ref: false })])
 	if (client.running) await client.stop()
 	return client.stdout()
 }

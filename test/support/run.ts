@@ -16,7 +16,7 @@ const COMPILED = 'build/out/'
 /** Lines of one failure that are shown; a difference of snapshots can be endless. */
 const DETAILS_MAX = 150
 /** When no test ends for so long, one of them hangs. */
-const IDLE_MILLIS = 180_000
+const IDLE_MILLIS = 360_000
 
 async function main(args: readonly string[]): Promise<number> {
 	const table = args.includes('--table')

@@ -7,11 +7,12 @@ import { once } from 'node:events'
 import {
 	existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { findProgram, long, needs } from '../../support/needs.ts'
-import { freePort, makeFolder, start, type Owner } from '../../support/processes.ts'
+import {
+	freePort, freeTcpPort, makeFolder, start, type Owner,
+} from '../../support/processes.ts'
 
 interface Box {
 	readonly root: string
@@ -32,14 +33,6 @@ fi
 $root/usr/bin/curvegate run --config $root/etc/curvegate/curvegate.toml >$root/log 2>&1 &
 echo $! >$root/pid
 `
-
-async function freeTcpPort(): Promise<number> {
-	const server = createServer().listen(0, '127.0.0.1')
-	await once(server, 'listening')
-	const place = server.address()
-	server.close()
-	return place !== null && typeof place === 'object' ? place.port : 0
-}
 
 async function startBox(t: Owner): Promise<Box> {
 	const folder = makeFolder(t)
