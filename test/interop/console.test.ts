@@ -8,7 +8,7 @@ import test, { type ExecutionContext } from 'ava'
 import { frame, unframe } from '../../src/console/machine-line.ts'
 import { parseAddress } from '../../src/service/address.ts'
 import { toHex } from '../../src/base/hex.ts'
-import { runCurvegate } from '../support/curvegate.ts'
+import { runCurvegate, type Said } from '../support/curvegate.ts'
 import { needs } from '../support/needs.ts'
 import {
 	freePort, makeFolder, makeKeyDirectory, start, type Started,
@@ -99,22 +99,24 @@ test('the way in is changed on trial, and comes back by itself', async (t) => {
 	const { address, keys, file, run } = await bench(t, ownKeys(t))
 	const before = readFileSync(file, 'utf8')
 	const other = await freePort()
-	const ask = (request: object): { code: number | null, stderr: string } =>
-		runCurvegate(['console', address, '--keys', keys, '--timeout', '2', '--ask',
-			JSON.stringify(request)])
+	const moved = address.replace(/:\d+\/.*/, `:${other}/admin.example`)
+	const askAt = (place: string, request: object, ...more: readonly string[]): Said =>
+		runCurvegate(['console', place, '--keys', keys, ...more, '--ask', JSON.stringify(request)])
+	const ask = (request: object): Said => askAt(address, request)
 	const listen = `127.0.0.1:${other}`
 	const set = { cmd: 'config', action: 'set', key: 'server.0.listen', value: listen }
 	t.is(ask(set).code, 0)
 	const saved = ask({ cmd: 'config', action: 'save' })
 	t.regex(saved.stderr, /changes how this machine is reached: commit confirmed/)
-	t.is(ask({ cmd: 'commit', action: 'confirmed', seconds: 3 }).code, 0)
-	t.is(ask({ cmd: 'status' }).code, 111, 'cut off')
-	await run.untilPrinted(/config-reverted/)
+	t.is(ask({ cmd: 'commit', action: 'confirmed', seconds: 600 }).code, 0)
+	t.is(askAt(address, { cmd: 'status' }, '--timeout', '2').code, 111, 'cut off')
+	t.is(askAt(moved, { cmd: 'commit', action: 'revert' }).code, 0)
+	t.is(ask({ cmd: 'commit', action: 'confirmed', seconds: 5 }).code, 0)
+	await run.untilPrinted(/config-reverted[^]*config-reverted/)
 	t.is(ask({ cmd: 'status' }).code, 0, 'back again')
 	t.is(readFileSync(file, 'utf8'), before)
-	t.is(ask({ cmd: 'commit', action: 'confirmed', seconds: 60 }).code, 0)
-	const moved = address.replace(/:\d+\/.*/, `:${other}/admin.example`)
-	const commit = runCurvegate(['console', moved, '--keys', keys, '--ask', 'commit'])
+	t.is(ask({ cmd: 'commit', action: 'confirmed', seconds: 600 }).code, 0)
+	const commit = askAt(moved, { cmd: 'commit' })
 	t.is(commit.code, 0, commit.stderr)
 	t.regex(readFileSync(file, 'utf8'), new RegExp(`listen = "${listen}"`))
 })

@@ -224,7 +224,7 @@ reference('what the originals refuse is refused, with their exit codes and words
 		const args = words.map((word) => (word === 'KEYS' ? join(folder, 'keys')
 			: word === 'SHORT' ? short : word))
 		const [theirs, ours] = MAKERS.map((maker) => spawnSync(tool(maker, name), args, {
-			encoding: 'utf8', cwd: folder, timeout: 20_000,
+			encoding: 'utf8', cwd: folder, timeout: 60_000,
 		}))
 		const what = `${name} ${words.join(' ')}: ${theirs!.stderr}${ours!.stderr}`
 		t.true(theirs!.status === 100 || theirs!.status === 111, what)

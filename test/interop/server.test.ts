@@ -5,12 +5,12 @@ import { createServer, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import { MILLISECOND, NEVER } from '../../src/base/time.ts'
+import { MILLISECOND, NEVER, SECOND } from '../../src/base/time.ts'
 import { Messenger } from '../../src/message/messenger.ts'
 import { makeGenerator } from '../support/generator.ts'
 import { needs } from '../support/needs.ts'
 import { startOurServer, type OurServer } from '../support/our-server.ts'
-import { makeFolder, type Started } from '../support/processes.ts'
+import { makeFolder, until } from '../support/processes.ts'
 import { startReferenceClient, type Whereabouts } from '../support/reference.ts'
 import { Relay } from '../support/relay.ts'
 
@@ -20,8 +20,6 @@ const MEGABYTE = 1_048_576
 
 const UPLOAD = ['sh', '-c', 'cat >&7; exec 7>&-; cat <&6 >/dev/null']
 const LISTEN = ['sh', '-c', 'exec 7>&-; cat <&6']
-/** Answers nobody within the test, whatever it was sent. */
-const SILENT = ['sh', '-c', 'exec 7>&-; sleep 60']
 
 function randomBytes(n: number, seed: number): Uint8Array {
 	const bytes = new Uint8Array(n)
@@ -45,11 +43,6 @@ function isFree({ server }: OurServer): boolean {
 		&& [...server.endpoint.connections()].every(({ state }) => state !== 'open')
 }
 
-/** Waits while some process of the test lives. */
-async function until(client: Started, fact: () => boolean, what: string): Promise<void> {
-	await client.until(fact, what)
-}
-
 for (const [title, bytes] of [['empty stream', 0], ['1 byte', 1], ['1 MB', MEGABYTE]] as const) {
 	tools(`our server: ${title}`, async (t) => {
 		await echo(t, await startOurServer(t, 'echo'), bytes, 1)
@@ -60,7 +53,7 @@ tools(`our server: ${LONG ? 20 : 2} MB both ways at once`, async (t) => {
 	const server = await startOurServer(t, 'exec:cat')
 	const bytes = (LONG ? 20 : 2) * MEGABYTE
 	await echo(t, server, bytes, 2)
-	t.true(isFree(server) || server.server.programs.running === 0)
+	await until(() => server.server.programs.running === 0, 'the end of cat')
 })
 
 tools('our server: half-close, client first', async (t) => {
@@ -95,7 +88,7 @@ for (const [title, drop, wrong] of [
 		const server = await startOurServer(t, 'echo')
 		const client = startReferenceClient(t, { ...server, ...wrong })
 		client.feed('x')
-		await until(client, () => server.server.endpoint.drops[drop] > 0, `a drop for ${drop}`)
+		await client.until(() => server.server.endpoint.drops[drop] > 0, `a drop for ${drop}`)
 		t.is(server.server.endpoint.counts.opened, 0)
 	})
 }
@@ -104,17 +97,17 @@ tools('our server: client not in the list', async (t) => {
 	const server = await startOurServer(t, 'echo', { clients: ['09'.repeat(32)] })
 	const client = startReferenceClient(t, server)
 	client.feed('x')
-	await until(client, () => server.server.endpoint.drops.policy > 0, 'a drop for policy')
+	await client.until(() => server.server.endpoint.drops.policy > 0, 'a drop for policy')
 	t.is(server.server.endpoint.counts.opened, 0)
 })
 
 tools('our server: server full', async (t) => {
 	const server = await startOurServer(t, 'exec:cat', { limits: { connections: 1 } })
 	const first = startReferenceClient(t, server, { first: 'server' })
-	await until(first, () => server.server.programs.running === 1, 'the first connection')
+	await first.until(() => server.server.programs.running === 1, 'the first connection')
 	const second = startReferenceClient(t, server)
 	second.feed('second')
-	await until(second, () => server.server.endpoint.drops.full > 0, 'a refusal')
+	await second.until(() => server.server.endpoint.drops.full > 0, 'a refusal')
 	t.true(server.lines.some((line) => line.startsWith('warn full connections=1')))
 	// Its row is in TIME-WAIT then, and given to who needs it.
 	first.feed('')
@@ -131,7 +124,7 @@ tools('our server: service that dies', async (t) => {
 	client.feed(randomBytes(300_000, 3))
 	t.is((await client.ended).code, 0)
 	t.is(client.stdout().toString(), 'last words\n')
-	t.is(server.server.programs.running, 0)
+	await until(() => server.server.programs.running === 0, 'its end')
 })
 
 tools('our server: service that is not there', async (t) => {
@@ -146,18 +139,17 @@ tools('our server: client that vanishes', async (t) => {
 	const liveness = { keepalive: 50 * MILLISECOND, deadPeer: 300 * MILLISECOND, idle: NEVER }
 	const server = await startOurServer(t, 'exec:cat', { limits: { liveness } })
 	const client = startReferenceClient(t, server, { first: 'server' })
-	const witness = startReferenceClient(t, await startOurServer(t, 'echo'), { program: SILENT })
-	await until(client, () => server.server.programs.running === 1, 'the connection')
+	await client.until(() => server.server.programs.running === 1, 'the connection')
 	client.signal('SIGKILL')
 	await client.ended
-	await until(witness, () => server.server.endpoint.size === 0 && isFree(server), 'a free row')
+	await until(() => server.server.endpoint.size === 0 && isFree(server), 'a free row')
 	t.true(server.lines.some((line) => line.includes('why=lost')))
 })
 
 tools('our server: idle client that answers stays', async (t) => {
-	const liveness = { keepalive: 30 * MILLISECOND, deadPeer: 200 * MILLISECOND, idle: NEVER }
+	const liveness = { keepalive: 100 * MILLISECOND, deadPeer: 4 * SECOND, idle: NEVER }
 	const server = await startOurServer(t, 'exec:cat', { limits: { liveness } })
-	const program = ['sh', '-c', 'sleep 1; echo still >&7; exec 7>&-; cat <&6']
+	const program = ['sh', '-c', 'sleep 6; echo still >&7; exec 7>&-; cat <&6']
 	const client = startReferenceClient(t, server, { first: 'server', program })
 	t.is((await client.ended).code, 0)
 	t.is(client.stdout().toString(), 'still\n')
@@ -168,7 +160,7 @@ tools(`our server: ${LONG ? 100 : 10} clients at once`, async (t) => {
 	const count = LONG ? 100 : 10
 	await Promise.all(Array.from({ length: count }, (_, i) => echo(t, server, 1000 + i, i)))
 	t.is(server.server.endpoint.counts.opened, count)
-	t.true(isFree(server))
+	await until(() => isFree(server), 'all to be free')
 })
 
 tools('our server: through a lossy relay', async (t) => {
@@ -197,7 +189,7 @@ tools('our server: a client behind a NAT that forgets three times loses nothing'
 	const received = (): number => client.output.stdout.reduce((sum, { length }) => sum + length, 0)
 	const ports = new Set<number>()
 	for (const kilobytes of [80, 180, 280]) {
-		await until(client, () => received() >= kilobytes * 1000, `${kilobytes} kB`)
+		await client.until(() => received() >= kilobytes * 1000, `${kilobytes} kB`)
 		ports.add(relay.upstreamPorts()[0]!)
 		await relay.rebind()
 	}
@@ -216,7 +208,7 @@ tools('our server: a handler that does not read harms nobody else', async (t) =>
 	const deaf = await startOurServer(t, 'handler:sleep 60')
 	const client = startReferenceClient(t, deaf)
 	client.feed(randomBytes(MEGABYTE, 8))
-	await until(client, () => deaf.server.endpoint.counts.opened === 1, 'the connection')
+	await client.until(() => deaf.server.endpoint.counts.opened === 1, 'the connection')
 	await echo(t, await startOurServer(t, 'echo'), 10_000, 9)
 	t.true(client.running)
 })
@@ -282,7 +274,7 @@ tools('our server: a program that does not read slows its own client only', asyn
 		return connection?.layer instanceof Messenger ? connection.layer.readable : 0
 	}
 	// The program's pipe is full, then our ring: no byte more is acknowledged.
-	await until(slow, () => held() > 64_000, 'a full ring')
+	await slow.until(() => held() > 64_000, 'a full ring')
 	const quick = startReferenceClient(t, server)
 	quick.feed('quick\n')
 	t.is((await quick.ended).code, 0)
@@ -293,7 +285,7 @@ tools('our server: a program that does not read slows its own client only', asyn
 
 tools('our server: a client that does not read stops its program only', async (t) => {
 	const program = 'exec:sh -c \'read x; if test "$x" = quick; then echo yes; else yes; fi\''
-	const liveness = { keepalive: 50 * MILLISECOND, deadPeer: 500 * MILLISECOND, idle: NEVER }
+	const liveness = { keepalive: 50 * MILLISECOND, deadPeer: 4 * SECOND, idle: NEVER }
 	const limits = { connections: 2, pieces: 12, receiveBytes: 65_536, sendBytes: 65_536, liveness }
 	const server = await startOurServer(t, program, { limits })
 	const deaf = ['sh', '-c', 'echo slow >&7; sleep 60']
@@ -302,7 +294,7 @@ tools('our server: a client that does not read stops its program only', async (t
 		const [connection] = server.server.endpoint.connections()
 		return connection?.layer instanceof Messenger ? connection.layer.pending : 0
 	}
-	await until(slow, () => waiting() === 65_536, 'a full ring')
+	await slow.until(() => waiting() === 65_536, 'a full ring')
 	const quick = startReferenceClient(t, server)
 	quick.feed('quick\n')
 	t.is((await quick.ended).code, 0)
@@ -311,15 +303,14 @@ tools('our server: a client that does not read stops its program only', async (t
 	t.true(server.server.programs.running === 1 && slow.running)
 	slow.signal('SIGKILL')
 	await slow.ended
-	const witness = startReferenceClient(t, await startOurServer(t, 'echo'), { program: SILENT })
-	await until(witness, () => server.server.programs.running === 0, 'the end of yes')
+	await until(() => server.server.programs.running === 0, 'the end of yes')
 })
 
 tools('our server: stopping lets open streams end, and cuts them off after a while', async (t) => {
 	const server = await startOurServer(t, 'exec:cat', { limits: { drain: 200 * MILLISECOND } })
 	const program = ['sh', '-c', 'cat <&6; echo the stream is over']
 	const client = startReferenceClient(t, server, { first: 'server', program })
-	await until(client, () => server.server.programs.running === 1, 'the connection')
+	await client.until(() => server.server.programs.running === 1, 'the connection')
 	server.server.stop()
 	await server.server.stopped
 	t.true(server.lines.some((line) => line.startsWith('warn drain-over open=1')))

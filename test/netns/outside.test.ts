@@ -58,8 +58,10 @@ class Site {
 			'--name', 'x').trim().replaceAll('\'', '')
 	}
 
-	async serveHelpers(): Promise<string[]> {
-		const service = `exec:${process.execPath} ${MAIN} ping --json --timeout 2 --count 2 -`
+	/** seconds: after which they give up. */
+	async serveHelpers(seconds: number): Promise<string[]> {
+		const service =
+			`exec:${process.execPath} ${MAIN} ping --json --timeout ${seconds} --count 2 -`
 		return await Promise.all(this.helpers.map(async (box, i) =>
 			await this.serve(box, `192.0.2.${2 + i}`, service)))
 	}
@@ -74,7 +76,7 @@ netns('a helper outside reaches what the router forwards, and tells the NAT', as
 	const site = new Site(t)
 	site.translate('masquerade', true)
 	const address = await site.serve(site.pi, PUBLIC, 'echo')
-	const helpers = await site.serveHelpers()
+	const helpers = await site.serveHelpers(15)
 	const asked = site.ask('ping', address, helpers.slice(0, 1))
 	t.deepEqual(await asked.ended, { code: 0, signal: null }, asked.stderr())
 	t.regex(String(asked.stdout()), new RegExp('^192\\.0\\.2\\.2:4000 reaches it: '
@@ -94,7 +96,7 @@ netns('without forwarding: unreachable, and the doctor names the cure', async (t
 	const site = new Site(t)
 	site.translate('masquerade', false)
 	const address = await site.serve(site.pi, PUBLIC, 'echo')
-	const helpers = await site.serveHelpers()
+	const helpers = await site.serveHelpers(2)
 	const asked = site.ask('ping', address, helpers.slice(0, 1))
 	t.deepEqual(await asked.ended, { code: 111, signal: null }, asked.stderr())
 	t.regex(String(asked.stdout()),

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { startOurServer, type OurServer } from '../../support/our-server.ts'
-import { start, type Started } from '../../support/processes.ts'
+import { start, until, type Started } from '../../support/processes.ts'
 
 const MAIN = resolve('build/out/src/cli/main.js')
 
@@ -21,7 +21,8 @@ test('a service that fails ends the client, although there may be more to type',
 	t.deepEqual(await client.ended, { code: 111, signal: null })
 	t.is(String(client.stdout()), 'word\n')
 	t.regex(client.stderr(), /: the server ended its stream as a failure\n$/)
-	t.true(server.lines.some((line) => / closed .* why=failed /.test(line)), server.lines.join('\n'))
+	const isSaid = (): boolean => server.lines.some((line) => / closed .* why=failed /.test(line))
+	await until(isSaid, 'the server to say so')
 })
 
 test('a signal gives the connection up, and the server hears of it', async (t) => {
@@ -32,7 +33,6 @@ test('a signal gives the connection up, and the server hears of it', async (t) =
 	client.signal('SIGINT')
 	t.deepEqual(await client.ended, { code: 111, signal: null })
 	t.regex(client.stderr(), /: the connection was given up here\n$/)
-	await client.ended
 	await untilNothingRuns(t, server)
 })
 
@@ -66,7 +66,6 @@ test('ping says who answered how soon, and by what we reach it', async (t) => {
 })
 
 async function untilNothingRuns(t: ExecutionContext, { server }: OurServer): Promise<void> {
-	const witness = start(t, 'sleep', ['60'])
-	await witness.until(() => server.programs.running === 0, 'the end of the service')
+	await until(() => server.programs.running === 0, 'the end of the service')
 	t.pass()
 }

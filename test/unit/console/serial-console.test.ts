@@ -1,5 +1,7 @@
 import test from 'ava'
 import { NEVER, SECOND } from '../../../src/base/time.ts'
+// Loaded when a line is opened; here before, so that nobody has to wait for a disk.
+import '../../../src/console/session.ts'
 import { Notices } from '../../../src/console/host.ts'
 import { SerialConsole, type OpenSerial } from '../../../src/console/serial-console.ts'
 import type { SerialOptions } from '../../../src/platform/serial.ts'
@@ -49,7 +51,6 @@ class FakeDevice {
 }
 
 async function settled(): Promise<void> {
-	// The session's code may have to be loaded.
 	for (let i = 0; i < 50; i++) await new Promise((done) => setTimeout(done, 1))
 }
 

@@ -5,6 +5,7 @@ import { Refusal, type Command } from '../../../src/service/control-commands.ts'
 import { hashPassword } from '../../../src/service/password.ts'
 import { FakeTerminal } from '../../support/console.ts'
 import { makeGenerator } from '../../support/generator.ts'
+import { until } from '../../support/processes.ts'
 
 const PASSWORD = 'correct horse'
 const HASH = await hashPassword(PASSWORD)
@@ -23,12 +24,10 @@ const commands = new Map<string, Command>([
 /** scrypt is on a thread: until the session has said something again. */
 async function tell(terminal: FakeTerminal, text: string): Promise<string> {
 	const before = terminal.output.length
-	let came = await terminal.type(text)
-	for (let i = 0; i < 200 && !/curvegate> |password: |result|error/.test(came.slice(2)); i++) {
-		await new Promise((done) => setTimeout(done, 10))
-		came = terminal.output.slice(before)
-	}
-	return came
+	await terminal.type(text)
+	const came = (): string => terminal.output.slice(before)
+	await until(() => /curvegate> |password: |result|error/.test(came().slice(2)), 'an answer')
+	return came()
 }
 
 test('the banner, then a prompt, then answers', async (t) => {

@@ -218,9 +218,11 @@ for (const platform of PLATFORMS) {
 		const collector = new Collector(udp)
 		const friend = await peer()
 		const stranger = await peer()
+		// Nobody else can get this port meanwhile, and whoever is not port 9 is told that it is closed.
 		const closed = await peer()
 		const closedPort = closed.address().port
-		closed.close()
+		closed.connect(9, '127.0.0.1')
+		await once(closed, 'connect')
 		udp.connect(LOOPBACK, friend.address().port)
 		stranger.send('stranger', udp.port, '127.0.0.1')
 		friend.send('friend', udp.port, '127.0.0.1')
@@ -234,8 +236,7 @@ for (const platform of PLATFORMS) {
 		stranger.send('again', udp.port, '127.0.0.1')
 		await collector.until(3)
 		t.is(collector.got[1]?.text, 'again')
-		friend.close()
-		stranger.close()
+		for (const socket of [friend, stranger, closed]) socket.close()
 		udp.close()
 	})
 

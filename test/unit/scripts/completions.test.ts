@@ -89,7 +89,7 @@ needs('zsh')('zsh takes it, and completes in a terminal', (t) => {
 	t.is(spawnSync('zsh', ['-n', script]).status, 0)
 	const shows = (typed: string, expected: string): void => {
 		const { stdout } = spawnSync('zsh', ['-f', '-c', ZSH, 'zsh', script, typed, expected],
-			{ encoding: 'utf8', timeout: 15_000, env: { ...process.env, TERM: 'dumb' } })
+			{ encoding: 'utf8', timeout: 60_000, env: { ...process.env, TERM: 'dumb' } })
 		t.regex(stdout, /found/, `${typed}: ${expected}`)
 	}
 	shows('gatew', 'curvegate gateway ')

@@ -86,7 +86,7 @@ test('a name is asked for again when nobody answered, however long it was to liv
 	t.teardown(() => socket.close())
 	const names = new Zone()
 	names.address = '127.0.0.9'
-	const client = await clientOf(t, addressOf(server, 'home.example'), names, 0.3)
+	const client = await clientOf(t, addressOf(server, 'home.example'), names, 3)
 	t.is(await visit(client), 'no answer')
 	names.address = '127.0.0.1'
 	t.is(await visit(client), undefined)

@@ -96,7 +96,7 @@ test('a living process keeps its name, a dead one loses it', async (t) => {
 function leaveBehind(path: string): void {
 	const script = 'require("net").createServer().listen(process.argv[1], '
 		+ '() => process.kill(process.pid, 9))'
-	spawnSync(process.execPath, ['-e', script, path], { timeout: 20_000 })
+	spawnSync(process.execPath, ['-e', script, path], { timeout: 60_000 })
 }
 
 test('what cannot be made is a warning, never more', async (t) => {

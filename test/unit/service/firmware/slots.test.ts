@@ -89,7 +89,7 @@ test('a slot that is being written is not started, wherever the power fails', (t
 })
 
 test('random histories: a good slot is there, and only failures lead away from it', (t) => {
-	const seed = Math.trunc(performance.now() * 1000) >>> 0
+	const seed = Number(process.env['SEED'] ?? 6)
 	t.log(`seed ${seed}`)
 	const random = makeGenerator(seed)
 	for (let history = 0; history < 500; history++) {
