@@ -97,7 +97,8 @@ export async function untilEchoed(client: Started, n: number): Promise<Buffer> {
 	for (let last = -1; client.running && echoed() < n && echoed() > last;) {
 		last = echoed()
 		// One that stands still is stopped.
-		await until(() => !client.running || echoed() > last, 'more of it', STALL_MILLIS).catch(() => {})
+		const moved = (): boolean => !client.running || echoed() > last
+		await until(moved, 'more of the stream', STALL_MILLIS).catch(() => {})
 	}
 	await Promise.race([client.ended, pause(CLOSE_MILLIS, undefined, { ref: false })])
 	if (client.running) await client.stop()
