@@ -52,10 +52,10 @@ export interface RouteChanges {
 export class Tables {
 	changes: RouteChanges | undefined
 	/** The public IPv4 address as a signed integer, as every address on the data path. */
-	readonly address: number
+	address: number
 	readonly ports: readonly number[]
 	readonly clientsPrefix: Bytes | undefined
-	readonly forbidden: Forbidden
+	forbidden: Forbidden
 	readonly routes: RouteTable
 	readonly locals: Locals
 	readonly sources: Buckets
@@ -107,6 +107,13 @@ export class Tables {
 
 	setFence(fence: Fence | undefined, sealer: Sealer | undefined): void {
 		this.#decoder = fence === undefined ? undefined : { fence, forbidden: this.forbidden, sealer }
+	}
+
+	/** Routes that the new addresses forbid are for the caller to delete. */
+	setAddresses(address: number, forbidden: Forbidden): void {
+		this.address = address | 0
+		this.forbidden = forbidden
+		if (this.#decoder !== undefined) this.setFence(this.#decoder.fence, this.#decoder.sealer)
 	}
 
 	/** What is wrong with a route; undefined when it could be set. */

@@ -100,6 +100,40 @@ export function ownAddresses(): OwnAddresses {
 	return { v4, v6 }
 }
 
+/** What a gateway's work rests on and others change meanwhile. Node tells of no changes: look. */
+export interface Surroundings {
+	readonly own: OwnAddresses
+	/** That of the wan interface; undefined: it has none at present. */
+	readonly address: number | undefined
+	/** Interfaces that are not there at present. */
+	readonly gone: readonly string[]
+	/** The same text: the same addresses. */
+	readonly addresses: string
+	/** The same text: the same interfaces, which reach the same without a router. */
+	readonly links: string
+}
+
+export function lookAround(wan: string, lan: string): Surroundings {
+	const own = ownAddresses()
+	const gone = [...new Set([wan, lan])].filter((name) => linkOf(name) === '')
+	const near = networksOf(lan).map(({ base, bits }) => `${base}/${bits}`).sort()
+	return {
+		own, gone, address: gone.includes(wan) ? undefined : findInterface(wan).address,
+		addresses: [...own.v4, ...own.v6].map(String).sort().join(' '),
+		links: [linkOf(wan), linkOf(lan), ...near].join('; '),
+	}
+}
+
+/** An interface that went and came back is another, with another number; '': it is not there. */
+function linkOf(name: string): string {
+	try {
+		return ['ifindex', 'address', 'mtu'].map((fact) =>
+			readFileSync(`/sys/class/net/${name}/${fact}`, 'latin1').trim()).join(' ')
+	} catch {
+		return ''
+	}
+}
+
 export function readSysctl(name: string): string | undefined {
 	try {
 		return readFileSync(sysctlPath(name), 'utf8').trim()

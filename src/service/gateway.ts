@@ -8,15 +8,17 @@ import { Forwarder } from '../gateway/forward.ts'
 import { PORTION } from '../gateway/nft-elements.ts'
 import { Sealer } from '../gateway/sealed.ts'
 import { Tables } from '../gateway/tables.ts'
-import { Forbidden, formatTarget } from '../gateway/target.ts'
+import { formatTarget } from '../gateway/target.ts'
 import type { Datapath, DatapathName } from '../platform/datapath.ts'
 import { findInterface, ownAddresses } from '../platform/network.ts'
 import type { Platform } from '../platform/platform.ts'
 import { readSealKeys } from '../platform/sealdir.ts'
 import { causeOf, Trouble, Usage } from '../platform/trouble.ts'
 import { DROPS, type Drop } from '../wire/drop.ts'
+import { formatIpv4 } from '../wire/ip.ts'
 import { chooseDatapath, type Choice } from './gateway-datapath.ts'
 import type { GatewaySpec } from './gateway-spec.ts'
+import { Follower, forbiddenFor } from './gateway-surroundings.ts'
 import type { Log } from './log.ts'
 import { loadRoutes, type ReloadResult } from './routes-file.ts'
 
@@ -79,11 +81,10 @@ export async function prepareGateway(spec: GatewaySpec, platform: Platform): Pro
 	if (address === undefined) {
 		throw new Trouble('find', `address of ${spec.wan}`, 'it has no IPv4 address (--address IP)')
 	}
-	const own = ownAddresses()
 	const { fence, sealer } = readFence(spec)
 	const tables = new Tables({
 		address, ports: spec.ports, clientsPrefix: spec.clientsPrefix,
-		forbidden: new Forbidden([address, ...own.v4, ...spec.gateways ?? []], own.v6),
+		forbidden: forbiddenFor(spec, address, ownAddresses()),
 		fence, sealer, routesMax: spec.routesMax,
 		...spec.sourceRate === undefined ? {} : { sourceRate: rateOf(spec.sourceRate) },
 		...spec.targetRate === undefined ? {} : { targetRate: rateOf(spec.targetRate) },
@@ -122,6 +123,7 @@ class RunningGateway implements Gateway {
 	#spec: GatewaySpec
 	readonly #platform: Platform
 	readonly #log: Log
+	readonly #follower: Follower
 	#choice: Choice | undefined
 	#watch: NodeJS.Timeout | undefined
 	#stopped = false
@@ -136,6 +138,7 @@ class RunningGateway implements Gateway {
 	constructor(parts: GatewayParts, platform: Platform, log: Log) {
 		this.#parts = parts
 		this.#spec = parts.spec
+		this.#follower = new Follower(parts.spec, parts.tables)
 		this.#platform = platform
 		this.#log = log
 	}
@@ -165,28 +168,49 @@ class RunningGateway implements Gateway {
 			if (this.#stopped || this.#choice?.datapath.name !== name) return
 			this.#log.say('error', 'datapath-broken', { datapath: name, cause: causeOf(error) })
 			this.#broken.set(name, `stopped working: ${causeOf(error)}`)
-			stopQuietly(this.#choice.datapath)
-			this.#choice = undefined
-			await this.#choose()
+			await this.#restart()
 		}).catch((failure: unknown) => {
 			this.#log.say('error', 'no-datapath', { cause: causeOf(failure) })
 		})
 	}
 
-	/** Is what we put into the kernel still there? */
+	/** Is what we put into the kernel still there, and is this machine still what it was? */
 	#look(): void {
 		const choice = this.#choice
-		if (choice === undefined || this.#stopped || this.#isThere(choice)) return
+		const follows = this.#follower.look()
+		if (!follows && (choice === undefined || this.#isThere(choice))) return
 		this.#changing = this.#changing.then(async () => {
-			if (this.#stopped || this.#choice !== choice || this.#isThere(choice)) return
+			if (this.#stopped) return
+			if (this.#follower.look()) await this.#follow()
+			if (choice === undefined || this.#choice !== choice || this.#isThere(choice)) return
 			this.#log.say('warn', 'rules-gone',
 				{ datapath: choice.datapath.name, doing: 'load them again' })
-			stopQuietly(choice.datapath)
-			this.#choice = undefined
-			await this.#choose()
+			await this.#restart()
 		}).catch((error: unknown) => {
 			this.#log.say('error', 'no-datapath', { cause: causeOf(error) })
 		})
+	}
+
+	async #follow(): Promise<void> {
+		const { restart, gone, withdrawn, restored } = this.#follower.follow()
+		const { tables } = this.#parts
+		this.#log.say('info', 'addresses',
+			{ address: formatIpv4(tables.address >>> 0), withdrawn, restored })
+		for (const name of gone) {
+			this.#log.say('warn', 'gateway', { note: `interface ${name} is gone: waiting for it` })
+		}
+		if (restart && gone.length === 0) {
+			this.#broken.clear()
+			return await this.#restart()
+		}
+		if (tables.fence !== undefined) await this.#choice?.refence()
+		await this.#choice?.datapath.refresh()
+	}
+
+	async #restart(): Promise<void> {
+		if (this.#choice !== undefined) stopQuietly(this.#choice.datapath)
+		this.#choice = undefined
+		await this.#choose()
 	}
 
 	/** A kernel that cannot be asked just now forwards all the same; the next look will tell. */
@@ -214,6 +238,7 @@ class RunningGateway implements Gateway {
 				await this.#choice?.refence()
 			}
 			await this.#choice?.datapath.refresh()
+			this.#follower.forget()
 			this.#spec = spec
 		})
 		this.#changing = changing.catch(() => undefined)
