@@ -37,8 +37,13 @@ export interface LoopOptions {
 	readonly memory?: Memory
 }
 
-/** How many batches one turn sends before input gets its chance again. */
+/**
+ * How many batches one turn takes and sends at most: a turn, and the acknowledgment at its end,
+ * cost as much as ten packets. No further batch is taken after RECEIVE_TIME.
+ */
+const RECEIVE_BATCHES = 4
 const SEND_BATCHES = 4
+const RECEIVE_TIME: Nanos = MILLISECOND / 2
 /** Timers longer than this are cut: an early wake is harmless. */
 const TIMER_MAX: Nanos = 60_000 * MILLISECOND
 /** A wakeAfter costs as much as spinning for so long. */
@@ -61,6 +66,8 @@ export class Loop {
 	/** out[#outFrom, #outTo) is filled but the socket was full. */
 	#outFrom = 0
 	#outTo = 0
+	/** The last batch was full: more of them may wait. */
+	#mayWait = false
 	#scheduled = false
 	#stopped = false
 	#timer: NodeJS.Timeout | undefined
@@ -130,17 +137,29 @@ export class Loop {
 		this.turns++
 		const now = this.#clock()
 		if (this.#timerAt <= now) this.#timerAt = NEVER
-		const received = this.#udp.receiveBatch(this.#in, this.#options.batch)
-		for (let i = 0; i < received; i++) this.#machine.receive(this.#in[i]!, now)
+		const received = this.#receive(now)
 		if (this.#machine.wakeAt() <= now) this.#machine.wake(now)
 		this.#options.drained(now)
 		if (this.#stopped) return
 		const sent = this.#flush(now)
 		if (sent > 0) this.#options.drained(now)
 		if (received + sent > 0) this.#trafficAt = now
-		const full = received === this.#options.batch
-		if (full || sent >= SEND_BATCHES * this.#options.batch) this.poke()
+		if (this.#mayWait || sent >= SEND_BATCHES * this.#options.batch) this.poke()
 		else this.#await(now)
+	}
+
+	/** Returns how many datagrams came. */
+	#receive(now: Nanos): number {
+		const { batch } = this.#options
+		let received = 0
+		for (let batches = 0; batches < RECEIVE_BATCHES; batches++) {
+			const n = this.#udp.receiveBatch(this.#in, batch)
+			for (let i = 0; i < n; i++) this.#machine.receive(this.#in[i]!, now)
+			received += n
+			this.#mayWait = n === batch
+			if (!this.#mayWait || this.#clock() - now >= RECEIVE_TIME) break
+		}
+		return received
 	}
 
 	/** Returns how many datagrams left. */

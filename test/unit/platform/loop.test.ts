@@ -93,23 +93,28 @@ async function until(condition: () => boolean): Promise<void> {
 	while (!condition()) await new Promise((resolve) => setImmediate(resolve))
 }
 
-test('all that waits is received in bounded turns and answered in order', async (t) => {
-	const udp = new FakeUdp()
-	const machine = new Echo()
-	const loop = new Loop(machine, udp, now, OPTIONS)
-	loop.start()
-	await settled(loop)
-	const turns = loop.turns
-	for (let i = 0; i < 18; i++) udp.incoming.push(i)
-	udp.handlers?.readable()
-	t.is(udp.sent.length, 4)
-	await settled(loop)
-	t.deepEqual(udp.sent, Array.from({ length: 18 }, (_, i) => i))
-	t.is(loop.turns - turns, 5)
-	t.deepEqual(machine.calls, [])
-	loop.stop()
-	t.true(udp.closed)
-})
+/** What one look at the clock takes; packets of the first turn, and turns for all. */
+for (const [tick, first, turns] of [[0, 16, 2], [MILLISECOND, 4, 5]] as const) {
+	test(`${first} packets are received in a turn, and answered in order`, async (t) => {
+		let at = now()
+		const clock = (): Nanos => at += tick
+		const udp = new FakeUdp()
+		const machine = new Echo()
+		const loop = new Loop(machine, udp, clock, OPTIONS)
+		loop.start()
+		await settled(loop)
+		const before = loop.turns
+		for (let i = 0; i < 18; i++) udp.incoming.push(i)
+		udp.handlers?.readable()
+		t.is(udp.sent.length, first)
+		await settled(loop)
+		t.deepEqual(udp.sent, Array.from({ length: 18 }, (_, i) => i))
+		t.is(loop.turns - before, turns)
+		t.deepEqual(machine.calls, [])
+		loop.stop()
+		t.true(udp.closed)
+	})
+}
 
 test('what a full socket did not take is kept and sent later, nothing twice', async (t) => {
 	const udp = new FakeUdp()
