@@ -4,7 +4,7 @@
 import type { Prefix4 } from '../wire/ip.ts'
 import {
 	CLIENT_MESSAGE_BOX, COOKIE_PACKET_BYTES, HELLO_BYTES, INITIATE_MESSAGE, KIND_COOKIE, KIND_HELLO,
-	KIND_INITIATE, KIND_MESSAGE, MESSAGE_MIN, SERVER_MESSAGE_BOX, TO_CLIENT_MAX, TO_SERVER_MAX,
+	KIND_INITIATE, KIND_MESSAGE, MESSAGE_MIN, SERVER_MESSAGE_BOX,
 } from '../wire/packets.ts'
 import type { Rate } from './buckets.ts'
 import type { Fence } from './fence.ts'
@@ -51,16 +51,22 @@ export const KIND = '@th,120,8'
 /** Longer than any Ethernet's packet: a train of datagrams that the kernel has not yet cut up. */
 export const TRAIN_LENGTH = 1500
 
-/** Every legal combination of IP length, UDP length and kind. */
+/**
+ * A train may be no longer than an Ethernet's packet, and the kernel does not tell it from a packet
+ * that is too long: the receiver does.
+ */
+const SHORT_TRAIN_MAX = TRAIN_LENGTH - IPV4_BYTES - UDP_BYTES
+
+/** Every combination of IP length, UDP length and kind that packets and short trains have. */
 export const TO_SERVER_SHAPES = toServerShapes()
 export const TO_CLIENT_SHAPES = toClientShapes()
 
 function toServerShapes(): string[] {
 	const shapes = [shape(HELLO_BYTES, KIND_HELLO)]
-	for (let n = INITIATE_MESSAGE + MESSAGE_MIN; n <= TO_SERVER_MAX; n += 16) {
+	for (let n = INITIATE_MESSAGE + MESSAGE_MIN; n <= SHORT_TRAIN_MAX; n += 16) {
 		shapes.push(shape(n, KIND_INITIATE))
 	}
-	for (let n = CLIENT_MESSAGE_BOX + MESSAGE_MIN; n <= TO_SERVER_MAX; n += 16) {
+	for (let n = CLIENT_MESSAGE_BOX + MESSAGE_MIN; n <= SHORT_TRAIN_MAX; n += 16) {
 		shapes.push(shape(n, KIND_MESSAGE))
 	}
 	return shapes
@@ -68,7 +74,7 @@ function toServerShapes(): string[] {
 
 function toClientShapes(): string[] {
 	const shapes = [shape(COOKIE_PACKET_BYTES, KIND_COOKIE)]
-	for (let n = SERVER_MESSAGE_BOX + MESSAGE_MIN; n <= TO_CLIENT_MAX; n += 16) {
+	for (let n = SERVER_MESSAGE_BOX + MESSAGE_MIN; n <= SHORT_TRAIN_MAX; n += 16) {
 		shapes.push(shape(n, KIND_MESSAGE))
 	}
 	return shapes

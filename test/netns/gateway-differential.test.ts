@@ -116,7 +116,11 @@ function oddPackets(datapath: string): Packet[] {
 		{ side: 'lan', bytes: udp4({ ...back, payload: answer, ...odd }) },
 	] satisfies Packet[])
 	for (const [kind, n] of [['H', 223], ['H', 240], ['I', 544], ['M', 96], ['M', 120], ['M', 1200],
-		['X', 224], ['K', 200]] as const) packets.push(wan({}, curvecp(CLIENT, kind, one, zero, n)))
+		['X', 224], ['K', 200]] as const) {
+		// What may be a short train is the server's to find too long.
+		if (datapath === 'nftables' && n === 1200) continue
+		packets.push(wan({}, curvecp(CLIENT, kind, one, zero, n)))
+	}
 	packets.push(wan({}, new Uint8Array(0)), wan({}, new Uint8Array(300)),
 		wan({}, curvecp('QvnQ5XX', 'H', one, zero, 224)),
 		wan({}, curvecp(CLIENT, 'H', zero, zero, 224)))

@@ -13,6 +13,7 @@ import {
 } from '../support/gateway-site.ts'
 import { makeGenerator } from '../support/generator.ts'
 import { inTurn } from '../support/needs.ts'
+import type { Box } from '../support/netns.ts'
 import type { Started } from '../support/processes.ts'
 
 const MAIN = resolve('build/out/src/cli/main.js')
@@ -90,6 +91,40 @@ for (const datapath of ['nftables', 'packet', 'raw']) {
 			client.feed(input)
 			await client.until(() => client.stdout().length === n, `all ${n} bytes`)
 			t.true(client.stdout().equals(input))
+		}
+	})
+}
+
+/** Blocks, and a probe behind a block: together longer than a packet, shorter than a frame. */
+const TRAINS = [[1152, 272], [1088, 112], [736, 736], [608, 608, 112], [480, 480, 480]]
+
+for (const datapath of ['nftables', 'packet', 'raw']) {
+	const more = datapath === 'raw' ? ['raw-socket'] : []
+	inTurn(...NEEDS, ...more)(`${datapath}: no train is taken for a packet that is too long`,
+		async (t) => {
+		const site = makeSite(t)
+		await startGatewayProcess(t, site, datapath, ['--route', `${EXT_ONE}=10.77.0.2`])
+		// Neighbours are known: nothing is sent again here.
+		site.gw.ip(`neigh replace 10.77.0.2 lladdr ${site.one.mac('eth0')} dev lan0`)
+		site.gw.ip(`neigh replace 192.0.2.2 lladdr ${site.away.mac('eth0')} dev wan0`)
+		const [server, client] = ['10.77.0.2:4000', '192.0.2.2:7777']
+		const tool = (box: Box, ...words: readonly string[]): Started =>
+			box.start(t, process.execPath, ['build/out/test/support/train-tool.js', ...words])
+		for (const [who, from, to, sender, receiver] of [
+			['client', client, `${PUBLIC}:4000`, site.away, [site.one, server]],
+			['server', server, client, site.one, [site.away, client]],
+		] as const) {
+			const listener = tool(receiver[0], 'listen', ...receiver[1].split(':'))
+			await listener.untilPrinted(/ready\n/)
+			let heard = 'ready\n'
+			for (const lengths of TRAINS) {
+				tool(sender, 'send', who, from, to, EXT_ONE, ...lengths.map(String)).feed('\n')
+				heard += lengths.map((n) => `${n}\n`).join('')
+				await listener.until(() => listener.stdout().length >= heard.length,
+					`${lengths.join(' + ')} of the ${who}`)
+				t.is(listener.stdout().toString(), heard)
+			}
+			await listener.stop()
 		}
 	})
 }
