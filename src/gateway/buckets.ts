@@ -14,9 +14,8 @@ export interface Rate {
 
 export class Buckets {
 	readonly #rate: Rate
-	/** Packets that each bucket still has, at the time beside it. */
-	readonly #tokens: Float64Array
-	readonly #at: Float64Array
+	/** Packets that each bucket still has, and beside it when that was. */
+	readonly #buckets: Float64Array
 	readonly #mask: number
 	readonly #k0: number
 	readonly #k1: number
@@ -25,8 +24,8 @@ export class Buckets {
 	/** count: a power of two. */
 	constructor(count: number, rate: Rate, k0: number, k1: number) {
 		this.#rate = rate
-		this.#tokens = new Float64Array(count).fill(rate.burst)
-		this.#at = new Float64Array(count)
+		this.#buckets = new Float64Array(2 * count)
+		for (let i = 0; i < count; i++) this.#buckets[2 * i] = rate.burst
 		this.#mask = count - 1
 		this.#k0 = k0
 		this.#k1 = k1
@@ -36,11 +35,11 @@ export class Buckets {
 	take(key: number, now: Nanos): boolean {
 		if (this.#rate.perSecond === Infinity) return true
 		writeU32(this.#key, 0, key)
-		const i = halfSipHash13(this.#key, 0, 1, this.#k0, this.#k1) & this.#mask
-		const gained = ((now - this.#at[i]!) / SECOND) * this.#rate.perSecond
-		const tokens = Math.min(this.#rate.burst, this.#tokens[i]! + gained)
-		this.#at[i] = now
-		this.#tokens[i] = tokens < 1 ? tokens : tokens - 1
+		const i = 2 * (halfSipHash13(this.#key, 0, 1, this.#k0, this.#k1) & this.#mask)
+		const gained = ((now - this.#buckets[i + 1]!) / SECOND) * this.#rate.perSecond
+		const tokens = Math.min(this.#rate.burst, this.#buckets[i]! + gained)
+		this.#buckets[i] = tokens < 1 ? tokens : tokens - 1
+		this.#buckets[i + 1] = now
 		return tokens >= 1
 	}
 }

@@ -62,7 +62,7 @@ export class FlowTable {
 		const row = this.#tail
 		if (row === NONE || now - this.#usedAt[row]! < this.#life) return -1
 		this.#unlink(row)
-		this.#index.remove(this.#index.keys, row * this.#index.keyBytes)
+		this.#index.remove(this.#index.keys, row * this.#index.rowBytes)
 		return row
 	}
 

@@ -5,13 +5,18 @@ import { assert } from '../base/assert.ts'
 import { copy, same, type Bytes } from '../base/bytes.ts'
 import { halfSipHash13 } from '../base/hash.ts'
 
+/** Keys that may be expected at once. */
+export const EXPECTED_MAX = 64
+
 export class KeyIndex {
 	readonly capacity: number
 	/** Rows in use. */
 	count = 0
 	/** Size of a key; a multiple of four. */
 	readonly keyBytes: number
-	/** The key of each row. */
+	/** From one row to the next; what follows its key in a row is its owner's. */
+	readonly rowBytes: number
+	/** Each row begins with its key. */
 	readonly keys: Bytes
 	/** Row number + 1 at its hash place; 0: empty. */
 	readonly #places: Int32Array
@@ -21,13 +26,20 @@ export class KeyIndex {
 	#freeCount = 0
 	readonly #k0: number
 	readonly #k1: number
+	/** Hash places of expected keys, then their rows. */
+	readonly #expected = new Int32Array(EXPECTED_MAX)
+	/** Of no use to anybody, but reads without a use would not be made. */
+	fetched = 0
 
-	constructor(capacity: number, keyBytes: number, k0: number, k1: number) {
+	constructor(
+		capacity: number, keyBytes: number, k0: number, k1: number, rowBytes = keyBytes,
+	) {
 		assert(capacity >= 1 && capacity <= 1 << 24, 'between 1 and 16 million rows')
 		assert(keyBytes % 4 === 0, 'keys are whole words')
 		this.capacity = capacity
 		this.keyBytes = keyBytes
-		this.keys = new Uint8Array(capacity * keyBytes)
+		this.rowBytes = rowBytes
+		this.keys = new Uint8Array(capacity * rowBytes)
 		let places = 2
 		while (places < 2 * capacity) places *= 2
 		this.#places = new Int32Array(places)
@@ -47,6 +59,27 @@ export class KeyIndex {
 		return this.#places[this.#placeOf(p, at)]! - 1
 	}
 
+	/** The key at p[at] will be looked for soon, as number i of at most EXPECTED_MAX. */
+	expect(i: number, p: Bytes, at: number): void {
+		this.#expected[i] = this.#home(p, at)
+	}
+
+	/**
+	 * Reads what find will read for the first n expected keys, one step for all after the other: in
+	 * a large index each read is far from the processor, and together they take as long as one.
+	 */
+	fetch(n: number): void {
+		const expected = this.#expected
+		for (let i = 0; i < n; i++) expected[i] = this.#places[expected[i]!]! - 1
+		let read = 0
+		for (let i = 0; i < n; i++) if (expected[i]! >= 0) read ^= this.#firstOf(expected[i]!)
+		this.fetched = read
+	}
+
+	#firstOf(row: number): number {
+		return this.keys[row * this.rowBytes]!
+	}
+
 	/** The row of the key at p[at], a new one if need be; -1 when that does not fit. */
 	insert(p: Bytes, at: number): number {
 		const place = this.#placeOf(p, at)
@@ -54,7 +87,7 @@ export class KeyIndex {
 		if (old >= 0 || this.count === this.capacity) return old
 		const row = this.#freeCount > 0 ? this.#free[--this.#freeCount]! : this.count
 		this.#places[place] = row + 1
-		copy(this.keys, row * this.keyBytes, p, at, this.keyBytes)
+		copy(this.keys, row * this.rowBytes, p, at, this.keyBytes)
 		this.count++
 		return row
 	}
@@ -69,7 +102,7 @@ export class KeyIndex {
 		// Those behind the hole move up, unless that would put one before its own hash place.
 		let place = (hole + 1) & this.#mask
 		while (this.#places[place] !== 0) {
-			const home = this.#home(this.keys, (this.#places[place]! - 1) * this.keyBytes)
+			const home = this.#home(this.keys, (this.#places[place]! - 1) * this.rowBytes)
 			if (((place - home) & this.#mask) >= ((place - hole) & this.#mask)) {
 				this.#places[hole] = this.#places[place]!
 				hole = place
@@ -90,7 +123,7 @@ export class KeyIndex {
 		let place = this.#home(p, at)
 		for (;;) {
 			const row = this.#places[place]! - 1
-			if (row < 0 || same(this.keys, row * n, p, at, n)) return place
+			if (row < 0 || same(this.keys, row * this.rowBytes, p, at, n)) return place
 			place = (place + 1) & this.#mask
 		}
 	}

@@ -168,9 +168,9 @@ export class Tables {
 		if (row < 0) {
 			return this.#decoder === undefined ? 'route' : decodeExtension(this.#decoder, p, at, port, to)
 		}
-		to.kind = this.routes.kinds[row]!
-		to.address = this.routes.addresses[row]!
-		to.port = this.routes.ports[row]!
+		to.kind = this.routes.kindOf(row)
+		to.address = this.routes.addressOf(row)
+		to.port = this.routes.portOf(row)
 		if (to.kind === KIND_IPV6 || to.kind === KIND_MAC) {
 			for (let i = 0; i < PLACE_BYTES; i++) to.place[i] = this.routes.places[row * PLACE_BYTES + i]!
 		}

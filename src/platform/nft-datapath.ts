@@ -9,7 +9,7 @@ import { FRAME_AT, IPV4_BYTES, UDP_BYTES, type Frame } from '../gateway/frame.ts
 import { NftDifferences, nftForget, nftLearn, nftPortions } from '../gateway/nft-elements.ts'
 import { nftChains, nftTable } from '../gateway/nft-rules.ts'
 import type { NftSettings } from '../gateway/nft-text.ts'
-import { KIND_IPV4, KIND_MAC } from '../gateway/route.ts'
+import { KIND_IPV4 } from '../gateway/route.ts'
 import { CHANGED_PORT_LIFE, LEARNED_LIFE, LEARNED_MAX } from '../limits.ts'
 import type { Prefix4 } from '../wire/ip.ts'
 import { EXTENSION_BYTES, PACKET_RECEIVER_EXTENSION, TO_SERVER_MAX } from '../wire/packets.ts'
@@ -119,7 +119,7 @@ export class NftDatapath implements Datapath {
 			fence: tables.fence, sealed: tables.isSealed, divertPorts, lanMac: findInterface(lan).mac,
 			near: this.#near, sourceCheck: sourceCheck(wan), limited: this.#crowd.isThere,
 			sourceRate: tables.sourceRate, targetRate: tables.targetRate,
-			direct: tables.routes.kinds.includes(KIND_MAC),
+			direct: tables.routes.directCount > 0,
 			routeCounters: this.#options.routeCounters, learnedMax: LEARNED_MAX,
 			learnedSeconds: LEARNED_LIFE / SECOND, changedPortSeconds: CHANGED_PORT_LIFE / SECOND,
 		}
@@ -180,7 +180,7 @@ export class NftDatapath implements Datapath {
 		await this.#options.helper?.refresh()
 		await this.#apply(this.#differences?.take() ?? '')
 		// Rules for direct servers are there only when such servers are.
-		const direct = this.#forwarder.tables.routes.kinds.includes(KIND_MAC)
+		const direct = this.#forwarder.tables.routes.directCount > 0
 		if (this.#settings !== undefined && direct !== this.#settings.direct) await this.refence()
 	}
 

@@ -162,7 +162,7 @@ export function lanPorts(tables: Tables): number[] {
 	const ports = new Set(tables.ports)
 	for (const port of tables.fence?.ports ?? []) ports.add(port)
 	for (let row = 0; row < tables.routes.rows; row++) {
-		const port = tables.routes.ports[row]!
+		const port = tables.routes.portOf(row)
 		if (port !== 0 && tables.routes.isUsed(row)) ports.add(port)
 	}
 	return [...ports]

@@ -274,7 +274,7 @@ class RunningGateway implements Gateway {
 			if (!table.isUsed(row)) continue
 			table.extensionOf(row, bytes, 0)
 			const extension = toHex(bytes)
-			const packets = table.packets[row]! + (kernel.get(extension) ?? 0)
+			const packets = table.packetsOf(row) + (kernel.get(extension) ?? 0)
 			routes.push({ extension, target: formatTarget(table.targetOf(row)), packets })
 		}
 		return { routes, next: row < table.rows ? row : undefined }
@@ -285,9 +285,9 @@ class RunningGateway implements Gateway {
 		const packets: Record<string, number> = {}
 		const extension = new Uint8Array(16)
 		for (let row = 0; row < routes.rows; row++) {
-			if (!routes.isUsed(row) || routes.packets[row] === 0) continue
+			if (!routes.isUsed(row) || routes.packetsOf(row) === 0) continue
 			routes.extensionOf(row, extension, 0)
-			packets[toHex(extension)] = routes.packets[row]!
+			packets[toHex(extension)] = routes.packetsOf(row)
 		}
 		for (const [key, n] of this.#kernelRoutes.get()) {
 			if (n > 0) packets[key] = (packets[key] ?? 0) + n

@@ -173,6 +173,7 @@ export class PacketDatapath implements Datapath {
 		const time = now()
 		for (let batches = 0; batches < TURN_BATCHES; batches++) {
 			const n = socket.receive()
+			if (socket.ifname === this.#options.wan) this.#forwarder.expect(socket.frames, n)
 			for (let i = 0; i < n; i++) use(socket.frames[i]!, time)
 			this.#flush()
 			if (n < socket.frames.length) return waker.arm()

@@ -68,10 +68,30 @@ test('a million routes are found, and a million others are not', (t) => {
 	for (let i = 0; i < 2 * n; i++) {
 		number(i)
 		const row = table.find(p, 0)
-		if (i < n ? table.addresses[row] !== 0x0a000000 + i : row !== -1) wrong++
+		if (i < n ? table.addressOf(row) !== 0x0a000000 + i : row !== -1) wrong++
 	}
 	t.is(wrong, 0)
 	t.is(table.set(p, 0, TARGETS[0]!), -1, 'one more does not fit')
+})
+
+test('keys that are expected together are found as any others, or not', (t) => {
+	const n = 5000
+	const table = new RouteTable(n, 1, 2)
+	t.false(table.isFar)
+	const keys = Array.from({ length: n + 64 }, (_, i) => {
+		const key = new Uint8Array(16)
+		new DataView(key.buffer).setUint32(0, i)
+		return key
+	})
+	const rows = keys.slice(0, n).map((key) => table.set(key, 0, TARGETS[0]!))
+	t.true(table.isFar)
+	for (let from = 0; from < keys.length; from += 64) {
+		const together = keys.slice(from, from + 64)
+		together.forEach((key, i) => table.expect(i, key, 0))
+		table.fetch(together.length)
+		t.deepEqual(together.map((key) => table.find(key, 0)),
+			together.map((_, i) => rows[from + i] ?? -1))
+	}
 })
 
 test('a row keeps its number while others come and go', (t) => {
