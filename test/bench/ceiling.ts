@@ -1,7 +1,10 @@
 // The floor under a transfer: nothing but the calls that it cannot do without, made as the product
-// makes them. One process seals full blocks and sends them with UDP_SEGMENT, another takes them
-// with UDP_GRO and opens them; what finds no room is lost. No protocol, no copies, no event loop.
-// node build/out/test/bench/ceiling.js receive MB | send PORT
+// makes them. One process seals full blocks and sends them with UDP_SEGMENT, another takes and
+// opens them at the same time, each on its core; what finds no room is lost, and only what was
+// opened counts. No protocol, no copies, no event loop, no start of a process, one buffer that
+// stays in the cache. Datagrams are taken in runs, with UDP_GRO as the product does, or each by
+// itself: a bare loop of recvmmsg.
+// node build/out/test/bench/ceiling.js receive MB runs|singly | send PORT
 
 import { resolve } from 'node:path'
 import { start, type Owner, type Started } from '../support/processes.ts'
@@ -17,8 +20,9 @@ const TEXT = 96
 /** As many as one message with UDP_SEGMENT holds. */
 const TRAIN = 56
 const WARM_UP = 100_000
-const BUFFER_BYTES = 65536
-const MESSAGES = 2
+/** What one recvmmsg takes: messages, and bytes of each. */
+const TAKEN = { runs: [2, 65536], singly: [64, 2048] } as const
+export type Taken = keyof typeof TAKEN
 const LOOPBACK_NAME = 0x0100007f
 const SO_RCVBUFFORCE = 33
 const SOL_SOCKET = 1
@@ -32,11 +36,11 @@ export interface Moved {
 }
 
 /** So many megabytes of blocks from one pinned process to another. */
-export async function ceiling(context: Owner, megabytes: number): Promise<Moved> {
+export async function ceiling(context: Owner, megabytes: number, taken: Taken): Promise<Moved> {
 	const program = resolve('build/out/test/bench/ceiling.js')
 	const run = (core: number, ...args: string[]): Started =>
 		start(context, 'taskset', ['-c', String(core), process.execPath, program, ...args])
-	const receiver = run(0, 'receive', String(megabytes))
+	const receiver = run(0, 'receive', String(megabytes), taken)
 	const port = /^port (\d+)$/m
 	await receiver.untilPrinted(port)
 	const sender = run(1, 'send', port.exec(String(receiver.stdout()))![1]!)
@@ -82,14 +86,14 @@ function option(fd: number, scratch: number, level: number, name: number, value:
 	if (libc().setsockopt(fd, level, name, address + scratch, 4) !== 0) fail('set', 'option')
 }
 
-function messages(): m.Messages {
-	const made = m.makeMessages(MESSAGES, BUFFER_BYTES)!
+function messages([count, each]: readonly [number, number]): m.Messages {
+	const made = m.makeMessages(count, each)!
 	const { address, words } = arena()
-	for (let i = 0; i < MESSAGES; i++) {
+	for (let i = 0; i < count; i++) {
 		words[(made.headers >> 2) + i * m.MESSAGE_WORDS + m.IOVEC_COUNT] = 1
 		const iovec = (made.iovecs >> 2) + i * m.IOVEC_WORDS
-		m.writeAddress(iovec, address + made.buffers + BUFFER_BYTES * i)
-		words[iovec + m.IOVEC_LENGTH] = BUFFER_BYTES
+		m.writeAddress(iovec, address + made.buffers + each * i)
+		words[iovec + m.IOVEC_LENGTH] = each
 	}
 	return made
 }
@@ -102,9 +106,8 @@ function send(to: number): void {
 	const box = openSodium()
 	const { fd, scratch } = open(to)
 	option(fd, scratch, m.SOL_UDP, m.UDP_SEGMENT, PACKET)
-	const { headers, iovecs, buffers } = messages()
-	const { address, bytes, words } = arena()
-	words[(iovecs >> 2) + m.IOVEC_LENGTH] = TRAIN * PACKET
+	const { headers, buffers } = messages([1, TRAIN * PACKET])
+	const { address, bytes } = arena()
 	const [since, cpu] = [performance.now(), process.cpuUsage()]
 	// Until the receiver has gone: the network says so.
 	for (let packets = 0; ; packets += TRAIN) {
@@ -115,25 +118,26 @@ function send(to: number): void {
 	}
 }
 
-function receive(megabytes: number): void {
+function receive(megabytes: number, taken: Taken): void {
 	const c = libc()
 	const box = openSodium()
 	const { fd, port, scratch } = open(0)
 	option(fd, scratch, SOL_SOCKET, SO_RCVBUFFORCE, 8e6)
-	option(fd, scratch, m.SOL_UDP, m.UDP_GRO, 1)
-	const { headers, buffers } = messages()
+	if (taken === 'runs') option(fd, scratch, m.SOL_UDP, m.UDP_GRO, 1)
+	const [count, each] = TAKEN[taken]
+	const { headers, buffers } = messages(TAKEN[taken])
 	const { address, bytes, words } = arena()
 	const take = (): number => {
-		for (let i = 0; i < MESSAGES; i++) {
+		for (let i = 0; i < count; i++) {
 			const header = (headers >> 2) + i * m.MESSAGE_WORDS
 			words[header + m.NAME_BYTES] = m.NAME_SIZE
 			words[header + m.CONTROL_BYTES] = m.CONTROL_SPACE
 		}
 		let packets = 0
-		const got = c.recvmmsg(fd, address + headers, MESSAGES, MSG_DONTWAIT, 0)
+		const got = c.recvmmsg(fd, address + headers, count, MSG_DONTWAIT, 0)
 		for (let i = 0; i < got; i++) {
 			const n = words[(headers >> 2) + i * m.MESSAGE_WORDS + m.DATA_BYTES]!
-			for (let at = i * BUFFER_BYTES; at < i * BUFFER_BYTES + n; at += PACKET, packets++) {
+			for (let at = i * each; at < i * each + n; at += PACKET, packets++) {
 				const text = buffers + at + TEXT
 				if (!box.open(bytes, text, PACKET - TEXT, nonce, key)) throw new Error('no box')
 			}
@@ -148,6 +152,8 @@ function receive(megabytes: number): void {
 	report(packets, since, cpu)
 }
 
-const [program, what, value] = process.argv.slice(1)
+const [program, what, value, taken] = process.argv.slice(1)
 if (program === import.meta.filename && what === 'send') send(Number(value))
-if (program === import.meta.filename && what === 'receive') receive(Number(value))
+if (program === import.meta.filename && what === 'receive') {
+	receive(Number(value), taken === 'runs' ? 'runs' : 'singly')
+}

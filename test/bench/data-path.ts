@@ -1,7 +1,7 @@
 // Where each microsecond of a transfer goes: our client and our server in one process, over
 // loopback, one stage after the other, so that neither waits for the other. What a stage costs is
 // the median over its batches, for each data packet. The same without boxes shows what they cost.
-// node build/out/test/bench/data-path.js [MB]
+// node build/out/test/bench/data-path.js [MB], or `make bench`, which reads its last line
 
 import { makeSlot, type Slot } from '../../src/base/slots.ts'
 import { SECOND } from '../../src/base/time.ts'
@@ -27,6 +27,12 @@ const STAGES = [
 	'receiver: receiveBatch', 'receiver: boxes and messages', 'receiver: ring to program',
 	'receiver: acknowledgments', 'sender: acknowledgments',
 ] as const
+
+const SYSTEM_CALL = {
+	sender: 'sender: sendBatch', receiver: 'receiver: receiveBatch',
+} as const
+/** A stage, nanoseconds with boxes, without. */
+type Row = readonly [string, number, number]
 
 function noBox(box: Box): Box {
 	return { ...box, seal: () => {}, open: () => true }
@@ -139,10 +145,15 @@ const [withBoxes, perAnswer] = await run(platform, box)
 const [without] = await run(platform, noBox(box))
 const sum = (values: number[], side: string): number =>
 	values.reduce((total, value, i) => total + (STAGES[i]!.startsWith(side) ? value : 0), 0)
+const rows = STAGES.map((stage, i): Row => [stage, withBoxes[i]!, without![i]!])
+for (const side of ['sender', 'receiver'] as const) {
+	const [all, bare] = [sum(withBoxes, side), sum(without!, side)]
+	const call = withBoxes[STAGES.indexOf(SYSTEM_CALL[side])]!
+	rows.push([`${side}: all`, all, bare])
+	rows.push([`${side}: its floor, boxes and the system call`, all - bare + call, call])
+}
 console.log(`| nanoseconds a packet of 1,024 bytes | ${box.name} | no box |\n|---|---|---|`)
-const row = (what: string, a: number, b: number): void =>
-	console.log(`| ${what} | ${a.toFixed(0)} | ${b.toFixed(0)} |`)
-STAGES.forEach((stage, i) => row(stage, withBoxes[i]!, without![i]!))
-for (const side of ['sender', 'receiver']) row(side, sum(withBoxes, side), sum(without!, side))
+for (const [what, a, b] of rows) console.log(`| ${what} | ${a.toFixed(0)} | ${b.toFixed(0)} |`)
 console.log(`\n${perAnswer.toFixed(1)} packets for each acknowledgment`)
+console.log(JSON.stringify(rows))
 process.exit()

@@ -14,11 +14,12 @@ import { plots } from './plot.ts'
 import { Progress } from './progress.ts'
 import { rates } from './rates.ts'
 import { machine, markdown } from './report.ts'
+import { stages } from './stages.ts'
 import { processor, throughput } from './throughput.ts'
 
 const BENCHES: readonly Bench[] = [
-	throughput, processor, ...rates, ...handshakes, virtualNames, ...startUp, ...crowds, floods,
-	...backup, gateway,
+	throughput, stages, processor, ...rates, ...handshakes, virtualNames, ...startUp, ...crowds,
+	floods, ...backup, gateway,
 ]
 /** A contestant that takes longer hangs. */
 const PATIENCE_MILLIS = 240_000
