@@ -1,7 +1,8 @@
 // The congestion control of a kernel's TCP, as RFC 9438 has it, for the sender of the simulated
-// network: what our flows meet at a bottleneck. Loss alone speaks; nothing is paced.
+// network: what our flows meet at a bottleneck. Linux leaves slow start by HyStart; after that loss
+// alone speaks. Nothing is paced.
 
-import { SECOND, type Nanos } from '../../src/base/time.ts'
+import { MILLISECOND, SECOND, type Nanos } from '../../src/base/time.ts'
 import type { Controller } from '../../src/message/congestion/controller.ts'
 import { BLOCK_MAX, messageBytes } from '../../src/message/format.ts'
 
@@ -9,6 +10,10 @@ const FULL = messageBytes(BLOCK_MAX)
 const BETA = 0.7
 const C = 0.4
 const RENO_ALPHA = (3 * (1 - BETA)) / (1 + BETA)
+/** HyStart as in Linux: from so many segments on; samples of a round; gaps within a train. */
+const LOW_WINDOW = 16
+const SAMPLES = 8
+const TRAIN_GAP: Nanos = 2 * MILLISECOND
 
 export class TcpCubic implements Controller {
 	window = 10 * FULL
@@ -24,14 +29,24 @@ export class TcpCubic implements Controller {
 	#smoothed: Nanos = 0
 	#reducedAt: Nanos = -1
 
-	onSample(_rtt: Nanos, smoothed: Nanos): void {
+	/** HyStart: the least round trip ever and of this round, its samples, its train's last one. */
+	#least = Infinity
+	#roundLeast = Infinity
+	#samples = 0
+	#roundAt: Nanos = -1
+	#trainAt: Nanos = -1
+
+	onSample(rtt: Nanos, smoothed: Nanos): void {
 		this.#smoothed = smoothed
+		this.#least = Math.min(this.#least, rtt)
+		if (this.#samples++ < SAMPLES) this.#roundLeast = Math.min(this.#roundLeast, rtt)
 	}
 
 	onAcked(bytes: number, sentAt: Nanos, limited: boolean, now: Nanos): void {
 		if (sentAt <= this.#reducedAt || !limited) return
 		if (this.window < this.#threshold) {
 			this.window += bytes
+			if (this.#hasGrown(sentAt, now)) this.#threshold = this.window
 			return
 		}
 		const segments = this.window / FULL
@@ -57,6 +72,23 @@ export class TcpCubic implements Controller {
 		this.#threshold = this.window
 		this.#epochAt = -1
 		this.#reducedAt = now
+	}
+
+	/** Half a round trip of acknowledgments in a row, or a round trip that is an eighth longer. */
+	#hasGrown(sentAt: Nanos, now: Nanos): boolean {
+		if (sentAt > this.#roundAt) {
+			this.#roundAt = now
+			this.#trainAt = now
+			this.#roundLeast = Infinity
+			this.#samples = 0
+		}
+		if (this.window < LOW_WINDOW * FULL) return false
+		if (now - this.#trainAt <= TRAIN_GAP) {
+			this.#trainAt = now
+			if (now - this.#roundAt > this.#least / 2) return true
+		}
+		const grown = Math.min(Math.max(this.#least / 8, 4 * MILLISECOND), 16 * MILLISECOND)
+		return this.#samples >= SAMPLES && this.#roundLeast > this.#least + grown
 	}
 
 	onRetransmit(): void {}
