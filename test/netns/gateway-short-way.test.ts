@@ -6,6 +6,8 @@ import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import { fromHex, toHex } from '../../src/base/hex.ts'
+import { Sealer } from '../../src/gateway/sealed.ts'
+import { readSealKeys } from '../../src/platform/sealdir.ts'
 import { ControlClient } from '../../src/service/control-client.ts'
 import type { RoutePage } from '../../src/service/gateway.ts'
 import { runCurvegate } from '../support/curvegate.ts'
@@ -13,6 +15,7 @@ import {
 	EXT_ONE, extensionOf, makeSite, PUBLIC, randomInput, startGatewayProcess, startStranger, talk,
 	type Site,
 } from '../support/gateway-site.ts'
+import { makeGenerator } from '../support/generator.ts'
 import { needs } from '../support/needs.ts'
 import type { Box } from '../support/netns.ts'
 import { CLIENT, curvecp, udp4 } from '../support/packets.ts'
@@ -198,6 +201,44 @@ netns('reloads under traffic lose not one packet: routes, new rules, limits that
 	t.is(forwardedIn + (drops['rate'] ?? 0), sent)
 	const sunk = /counter packets (\d+)/.exec(site.one.run('nft', 'list', 'table', 'ip', 'sink'))![1]
 	t.is(Number(sunk), forwardedIn, 'what was sent on has arrived')
+})
+
+netns('keys of sealed extensions rotate under traffic, and not one packet is lost', async (t) => {
+	const site = makeSite(t)
+	const keys = join(site.folder, 'seal')
+	runCurvegate(['seal', 'new', keys])
+	const sealed = new Uint8Array(16)
+	new Sealer(readSealKeys(keys)).seal(sealed, 0, 0, 2, makeGenerator(4))
+	site.one.run('nft', 'add table ip sink; add chain ip sink in { type filter hook prerouting '
+		+ 'priority -300; }; add rule ip sink in udp dport 4000 counter drop')
+	const gateway = await startGatewayProcess(t, site, 'nftables',
+		['--allow', '10.77.0.0/24', '--seal-keys', keys])
+	const sunk = (): number => Number(/counter packets (\d+)/.exec(
+		site.one.run('nft', 'list', 'table', 'ip', 'sink'))![1])
+	const tool = sender(t, site, site.away)
+	let sent = 0
+	const send = (): void => {
+		tool.child.stdin?.write(hellos('192.0.2.2', 32, toHex(sealed)))
+		sent += 32
+	}
+	await gateway.until(() => {
+		send()
+		return sunk() > 0
+	}, 'the first packets')
+	for (let reloads = 1; reloads <= 3; reloads++) {
+		// After one turn the extension is of the old epoch, which is valid too.
+		if (reloads === 1) runCurvegate(['seal', 'rotate', keys])
+		gateway.signal('SIGHUP')
+		await gateway.until(() => {
+			send()
+			return gateway.stderr().match(/info routes/g)?.length === reloads
+		}, 'the reload')
+	}
+	tool.feed('')
+	await tool.ended
+	t.is(tool.stdout().toString(), '{}\n', tool.stderr())
+	await gateway.until(() => sunk() >= sent, `${sent} packets, ${sunk()} have come`)
+	t.is(sunk(), sent)
 })
 
 strangers('others\' filters are not passed by', async (t) => {
