@@ -23,9 +23,10 @@ check: compile ## types, layers, sizes, bans
 test: build build/packages ## every test, check among them (FILES='test/unit/…': only those)
 	@node $(OUT)/test/support/run.js $(FILES)
 
-test-firmware: build build/packages ## builds the image of qemu-arm64 and starts it in QEMU (FILES=…)
+test-firmware: build build/packages ## builds images and starts them in QEMU (FILES=…)
 	@sh scripts/packages.sh firmware
 	@$(MAKE) --no-print-directory image BOARD=qemu-arm64
+	@$(MAKE) --no-print-directory image BOARD=rpi-3
 	@CURVEGATE_FIRMWARE=1 CURVEGATE_LONG=1 node $(OUT)/test/support/run.js \
 		$(if $(FILES),$(FILES),test/firmware)
 

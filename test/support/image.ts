@@ -20,6 +20,7 @@ interface Partition {
 interface ImageFacts {
 	readonly image: string
 	readonly commandLine: string
+	readonly recoveryCommandLine: string
 	readonly bytes: number
 	readonly partitions: readonly Partition[]
 }

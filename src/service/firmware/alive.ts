@@ -89,7 +89,10 @@ export class Life implements Part {
 
 	#keepConfig(): void {
 		this.#keep = false
-		this.#attempt('configuration-not-kept', () => keepGood(this.#o.file))
+		const { file, log } = this.#o
+		this.#attempt('configuration-not-kept', () => {
+			if (keepGood(file)) log.say('info', 'configuration-kept')
+		})
 	}
 
 	/** A new version that cannot read its owner's configuration has failed its trial. */

@@ -72,12 +72,14 @@ export async function defaultConfigOf(
 	return await configOf({ file, text, value: parseToml(file, text) }, { ...options, machine })
 }
 
-/** After it has proved itself; throws Trouble. */
-export function keepGood(file: string, disk: Disk = nodeDisk): void {
+/** After it has proved itself; false when it was kept before. Throws Trouble. */
+export function keepGood(file: string, disk: Disk = nodeDisk): boolean {
 	const { text } = readTomlFile(file, 'the configuration')
 	const known = disk.look(goodFile(file)) === undefined ? undefined
 		: readTomlFile(goodFile(file), 'the last good configuration').text
-	if (text !== known) replaceFile(goodFile(file), new TextEncoder().encode(text), disk)
+	if (text === known) return false
+	replaceFile(goodFile(file), new TextEncoder().encode(text), disk)
+	return true
 }
 
 async function read(from: string, file: string, options: KeptOptions): Promise<Config> {

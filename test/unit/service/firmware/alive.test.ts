@@ -13,6 +13,8 @@ import type { SlotState } from '../../../../src/service/firmware/slots.ts'
 import { Log } from '../../../../src/service/log.ts'
 import { makeFolder } from '../../../support/processes.ts'
 
+const KEPT = 'info configuration-kept'
+
 interface Scene {
 	readonly life: Life
 	readonly lines: string[]
@@ -72,7 +74,7 @@ test('the first answer makes a slot on trial a good one and keeps the configurat
 	t.is(words(), 'alive\n')
 	t.deepEqual(readSlots(state), { sequence: 6, slot: 'b', tries: { a: 3, b: 3 } })
 	t.true(existsSync(file.replace('.toml', '.good.toml')))
-	t.deepEqual(lines, ['info slot-good slot=b version=1 start=trial'])
+	t.deepEqual(lines, ['info slot-good slot=b version=1 start=trial', KEPT])
 	await life.beat()
 	t.is(words(), 'alive\n')
 	t.is(readSlots(state).sequence, 6)
@@ -106,7 +108,7 @@ test('a good slot with a broken configuration stays good', async (t) => {
 test('a return to the old slot is said, and the old slot is good', async (t) => {
 	const { life, state, lines } = scene(t, { sequence: 5, slot: 'a', tries: { a: 0, b: 2 } })
 	await beats(life)
-	t.deepEqual(lines, ['error rolled-back from=a to=b'])
+	t.deepEqual(lines, ['error rolled-back from=a to=b', KEPT])
 	t.deepEqual(readSlots(state), { sequence: 6, slot: 'b', tries: { a: 0, b: 3 } })
 })
 
