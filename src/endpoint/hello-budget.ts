@@ -32,11 +32,16 @@ export class HelloBudget {
 		this.#trafficAt = now
 	}
 
+	/** There is no traffic to disturb. */
+	isAlone(now: Nanos): boolean {
+		return now - this.#trafficAt >= RECENT
+	}
+
 	/** Whether one more Hello may be answered; if so it is counted. */
 	take(now: Nanos): boolean {
 		this.#tokens = Math.min(BURST, this.#tokens + (now - this.#filledAt) * this.#perNano)
 		this.#filledAt = now
-		if (now - this.#trafficAt >= RECENT) return true
+		if (this.isAlone(now)) return true
 		if (this.#tokens < 1) return false
 		this.#tokens--
 		return true

@@ -1,6 +1,7 @@
 // One transfer into a server of ours while a million Hellos with spoofed sources come to its port:
-// what the transfer keeps, how long newcomers take, and what it does to the server's memory. The
-// same flood to a port that nobody reads shows what sending it costs this machine.
+// what the transfer keeps, what a gigabyte costs the server, how long newcomers take, and what it
+// does to the server's memory. Sending the flood takes a part of the client's core: so all is
+// compared to the same flood, as fast, to a port that nobody reads. The server has its core alone.
 
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -9,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Started } from '../support/processes.ts'
 import { timed, type Bench, type Context } from './bench.ts'
 import { echoServer, residentKib } from './crowds.ts'
-import { loopback, zeros, type Side } from './ground.ts'
+import { cpuSecondsOf, loopback, zeros, type Side } from './ground.ts'
 
 const PROGRAM = resolve('build/curvegate')
 const CHILD = resolve('build/out/test/bench/flood-child.js')
@@ -35,12 +36,17 @@ async function beside(
 	const attacker = flood === undefined ? undefined
 		: startFlood(client, aside ? await silent(context, address) : address, flood, context.quick)
 	if (attacker !== undefined) await pause(500)
+	const cpu = cpuSecondsOf(server.pid)
+	let perGigabyte = 0
 	const [seconds, slowest] = await Promise.all([
-		timed(() => upload(client, sink, file)),
+		timed(async () => {
+			await upload(client, sink, file)
+			perGigabyte = ((cpuSecondsOf(server.pid) - cpu) / megabytes) * 1000
+		}),
 		newcomers(client, address),
 	])
 	await attacker?.ended
-	return [megabytes / seconds, slowest, (residentKib(server) - before) / KIB]
+	return [megabytes / seconds, slowest, (residentKib(server) - before) / KIB, perGigabyte]
 }
 
 function upload(client: Side, address: string, file: string): Promise<void> {
@@ -89,7 +95,8 @@ export const floods: Bench = {
 	title: `A transfer beside ${PER_SECOND / 1000},000 spoofed Hellos a second`,
 	measures: [{ title: 'the transfer', unit: 'MB/s' },
 		{ title: 'the slowest of three newcomers, start included', unit: 's' },
-		{ title: 'growth of resident memory', unit: 'MiB' }],
+		{ title: 'growth of resident memory', unit: 'MiB' },
+		{ title: 'the server\'s processor time, the flood\'s part included', unit: 's/GB' }],
 	bases: [ASIDE],
 	rounds: 2,
 	seconds: [110, 25],

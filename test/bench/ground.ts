@@ -110,7 +110,7 @@ export async function move(
 }
 
 /** User and system time of a process and its waited-for children, so far. */
-function cpuSecondsOf(pid: number): number {
+export function cpuSecondsOf(pid: number): number {
 	return statOf(String(pid)).slice(11, 15).reduce((sum, ticks) => sum + ticks, 0) / 100
 }
 
