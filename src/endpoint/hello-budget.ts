@@ -1,5 +1,6 @@
-// How many Hellos may be answered now. With nobody to disturb: as many as come. Beside established
-// traffic: a share of the processor, by what an answer was measured to cost on this machine.
+// How many Hellos may be answered now: a share of the processor, by what an answer was measured to
+// cost on this machine. With nobody to disturb all of it, but never many in a row: what comes
+// meanwhile may be the packet that matters.
 
 import { SECOND, type Nanos } from '../base/time.ts'
 
@@ -17,14 +18,14 @@ const BURST = 16
 const RECENT: Nanos = 2 * SECOND
 
 export class HelloBudget {
-	readonly #perNano: number
+	readonly #answerCost: Nanos
 	#tokens = BURST
 	#filledAt: Nanos = 0
 	#trafficAt: Nanos = -RECENT
 
 	/** answerCost: the measured time of one answer. */
 	constructor(answerCost: Nanos) {
-		this.#perNano = SHARE / answerCost
+		this.#answerCost = answerCost
 	}
 
 	/** Established connections moved data. */
@@ -39,9 +40,8 @@ export class HelloBudget {
 
 	/** Whether one more Hello may be answered; if so it is counted. */
 	take(now: Nanos): boolean {
-		this.#tokens = Math.min(BURST, this.#tokens + (now - this.#filledAt) * this.#perNano)
+		this.#tokens = Math.min(BURST, this.#tokens + (now - this.#filledAt) / this.#interval(now))
 		this.#filledAt = now
-		if (this.isAlone(now)) return true
 		if (this.#tokens < 1) return false
 		this.#tokens--
 		return true
@@ -49,7 +49,11 @@ export class HelloBudget {
 
 	/** When take will say yes again, if Hellos wait; never now, whatever rounding does. */
 	nextAt(now: Nanos): Nanos {
-		return now + Math.ceil(Math.max(0, 1 - this.#tokens) / this.#perNano) + 1
+		return now + Math.ceil(Math.max(0, 1 - this.#tokens) * this.#interval(now)) + 1
+	}
+
+	#interval(now: Nanos): Nanos {
+		return this.isAlone(now) ? this.#answerCost : this.#answerCost / SHARE
 	}
 }
 
