@@ -1,6 +1,6 @@
 // From trees of files to file systems, from these to a card, and the list of what it holds.
 
-import { copyFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
 	COPIES_AT, encodeState, STATE_BYTES, TRIES,
@@ -8,6 +8,7 @@ import {
 import { formatSize } from '../../src/service/quantities.ts'
 import { Tree } from '../tree.ts'
 import { findFiles, firstTree, recoveryTree, slotTree, type BootFiles } from './boot.ts'
+import { headless } from './boot-loader.ts'
 import { PARTS, writeFacts, writeLists } from './describe.ts'
 import {
 	makeCpio, makeData, makeDisk, makeFat, makeSquashfs, type Maker,
@@ -41,7 +42,9 @@ export function assemble(material: Material, out: string, step: (what: string) =
 	copyFileSync(join(kernel.folder, 'boot', `vmlinuz-${kernel.version}`), at(PARTS.kernel))
 	step(`kernel ${size(PARTS.kernel)}, first stage ${size(PARTS.stage1)}`)
 	const files = bootFilesOf(material, at(PARTS.kernel), at(PARTS.stage1))
-	if (files.bootloader !== undefined) copyFileSync(files.bootloader, at(PARTS.bootloader))
+	if (files.bootloader !== undefined) {
+		writeFileSync(at(PARTS.bootloader), headless(readFileSync(files.bootloader)))
+	}
 	const boot = {
 		first: firstTree(join(work, 'first'), recipe, files, layout, tools, date),
 		boot: slotTree(join(work, 'boot'), recipe, files, date),

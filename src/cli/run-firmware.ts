@@ -29,6 +29,12 @@ export async function runFirmware(args: Arguments, file: string): Promise<number
 		if (typeof code === 'number') return code
 		refusal = code
 	}
+	if (prepared.trials.left?.isOver === false) {
+		// The next start is without them.
+		prepared.trials.fail(refusal ?? '')
+		process.stderr.write(`curvegate run: fatal: the changes on trial: ${refusal}\n`)
+		return EXIT_TROUBLE
+	}
 	const config = await defaultConfigOf(file, device.board, prepared.options)
 	const notes = [...prepared.notes,
 		`the configuration cannot be run: ${refusal}; only its console and a page are served`]

@@ -3,6 +3,7 @@
 
 import { relative } from 'node:path'
 import { shellQuote } from '../base/shell.ts'
+import { SECOND } from '../base/time.ts'
 import { hostOf, Notices } from '../console/host.ts'
 import { consoleOver } from '../console/over-curvecp.ts'
 import { SerialConsole } from '../console/serial-console.ts'
@@ -28,6 +29,10 @@ import { servedNames, type Served } from '../service/served.ts'
 import type { StartConsole } from '../service/service.ts'
 import type { Arguments } from './arguments.ts'
 import { printJson, printLine } from './output.ts'
+
+/** Before a restart that a command has asked for: its answer leaves, open streams may end. */
+const ANSWER_NANOS = SECOND / 2
+const DRAIN_NANOS = 2 * SECOND
 
 /** What a process is told from others by. */
 type Kind = 'server' | 'run'
@@ -111,6 +116,10 @@ function changeable(
 	return {
 		file, source, timers: systemTimers, log,
 		reload: (read) => run.reload(read), told: (text) => notices.say(text),
+		restart: () => {
+			systemTimers.after(ANSWER_NANOS, () => run.stop())
+			systemTimers.after(ANSWER_NANOS + DRAIN_NANOS, () => run.stopNow())
+		},
 	}
 }
 

@@ -99,7 +99,7 @@ export const COMMANDS: Readonly<Record<string, ConsoleCommand>> = {
 export const SESSION_COMMANDS: Readonly<Record<string, string>> = {
 	help: 'this list, or what COMMAND takes',
 	terminal: 'the size of yours: terminal COLUMNS ROWS',
-	json: 'from now on for programs: lines of JSON with checksums',
+	json: 'from now on for programs: lines of JSON with checksums, until exit',
 	exit: 'logs off',
 }
 

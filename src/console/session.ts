@@ -146,6 +146,7 @@ export class Session {
 		const editor = this.#editor
 		const forMachine = editor.isMachine || (key === '{' && editor.text === '')
 		if (key === 'break') this.#break()
+		else if (key === 'enter' && this.#json && editor.text.trim() === 'exit') this.#leaveJson()
 		else if (key === 'enter' && (forMachine || this.#json)) this.#machineLine(editor.take())
 		else if (forMachine || this.#json) editor.press(key)
 		else if (this.#state === 'asleep') {
@@ -274,6 +275,14 @@ export class Session {
 		this.#editor.silent = json || !this.#terminal
 	}
 
+	/** A person's way out, without a checksum. */
+	#leaveJson(): void {
+		this.#editor.take()
+		this.#setJson(false)
+		this.#output.line('')
+		this.#prompt()
+	}
+
 	#machineLine(line: Line): void {
 		if (this.#prompted) this.#output.line('')
 		this.#prompted = false
@@ -306,12 +315,16 @@ export class Session {
 	}
 
 	async #complete(): Promise<void> {
-		const { before } = this.#editor
+		const turn = ++this.#turn
+		// What is typed behind the tab belongs behind what it inserts.
+		this.#state = 'busy'
 		const facts = await this.#o.facts()
-		if (before !== this.#editor.before || this.#state !== 'ready') return
-		const { insert, choices } = complete(before, [...this.#o.commands.keys()], facts)
+		if (turn !== this.#turn) return
+		this.#state = 'ready'
+		const { insert, choices } = complete(this.#editor.before, [...this.#o.commands.keys()], facts)
 		if (insert !== '') this.#output.echo(this.#editor.insert(insert))
 		else if (choices.length > 0) this.#aside([choices.join('  ')])
+		this.#continue()
 	}
 
 	#question(): void {

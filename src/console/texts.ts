@@ -91,16 +91,17 @@ interface ConfigAnswer {
 
 export function config(result: object): string[] {
 	const answer = result as ConfigAnswer
-	const { text, pending, faults, applied, needRestart, revertSeconds, done } = answer
-	return [
+	const { text, pending, faults, applied = [], needRestart = [], revertSeconds, done } = answer
+	const lines = [
 		...text === undefined ? [] : text.trimEnd().split('\n').map((line) => cleanLine(line)),
 		...(pending ?? []).map((line) => `pending: ${clean(line)}`),
 		...(faults ?? []).flatMap((one) => one.split('\n').map(cleanLine)),
-		...applied === undefined && needRestart === undefined ? [] : changes({ applied, needRestart }),
+		...applied.length + needRestart.length === 0 ? [] : changes({ applied, needRestart }),
 		...done === undefined ? [] : [clean(done)],
 		...revertSeconds === undefined ? []
 			: [`undone in ${revertSeconds} s unless you type: commit`],
 	]
+	return lines.length === 0 ? ['nothing is pending'] : lines
 }
 
 /** A file's tabs stay columns. */

@@ -1,13 +1,14 @@
 // Changes of the configuration on their way: collected, validated, tried with a way back, written.
 // On trial nothing is written, so that a power cut, a crash and an operator who has cut himself off
-// all end with the file as it was.
+// all end with the file as it was. What only a new start brings is tried over one, where there is
+// somebody who starts the process again.
 
-import { SECOND } from '../base/time.ts'
+import { SECOND, type Nanos } from '../base/time.ts'
 import { nodeDisk, type Disk } from '../platform/disk.ts'
 import type { Timers } from '../platform/timers.ts'
 import { causeOf, Usage } from '../platform/trouble.ts'
 import { Refusal } from './control-commands.ts'
-import type { Changes } from './config-changes.ts'
+import { changesOf, type Changes } from './config-changes.ts'
 import { editedConfig, saveConfig, type Edit } from './config-save.ts'
 import type { Config, ConfigOptions } from './config.ts'
 import { keyText, maskSecrets, valueText } from './config-words.ts'
@@ -24,6 +25,8 @@ export interface CandidateOptions {
 	told?(text: string): void
 	/** The running process takes another configuration, or throws and stays as it is. */
 	reload(read: () => Promise<Config>): Promise<Changes>
+	/** Ends this process, after the answer has left. */
+	restart(): void
 }
 
 /** Where a process's configuration comes from. */
@@ -33,6 +36,28 @@ export interface ConfigSource {
 	read(): Promise<Config>
 	/** What a device adds to every configuration. */
 	complete?(config: Config): Config
+	/** undefined: a process that ends is not started again. */
+	readonly trials?: TrialPlace
+}
+
+export interface Trial {
+	readonly edits: readonly Edit[]
+	readonly seconds: number
+}
+
+/** From one process to the next, and not over a power cut. */
+export interface TrialPlace {
+	/** What this process was started with. isOver: the one before had it on trial, in vain. */
+	readonly left: Trial & { readonly isOver: boolean } | undefined
+	/** The next process starts with it. */
+	leave(trial: Trial): void
+	/** It is written: the next process has nothing to undo. */
+	end(): void
+}
+
+interface OnTrial {
+	readonly endsAt: Nanos
+	readonly isOverRestart: boolean
 }
 
 export interface ConfigAnswer {
@@ -56,11 +81,15 @@ export class Candidate {
 	readonly #o: CandidateOptions
 	readonly #disk: Disk
 	#edits: Edit[] = []
-	#trial: { readonly forget: () => void, readonly endsAt: number } | undefined
+	#trial: OnTrial | undefined
+	#forget = (): void => undefined
 
 	constructor(options: CandidateOptions) {
 		this.#o = options
 		this.#disk = options.disk ?? nodeDisk
+		const left = options.source.trials?.left
+		this.#edits = [...left?.edits ?? []]
+		if (left?.isOver === false) this.#onTrial(left.seconds, true)
 	}
 
 	async show(): Promise<ConfigAnswer> {
@@ -113,59 +142,104 @@ export class Candidate {
 		if (!fits) throw new Refusal(`a whole number of seconds from 1 to ${TRIAL_SECONDS_MAX}`)
 		this.#notOnTrial()
 		this.#notEmpty()
-		const { timers, log } = this.#o
-		const changes = await this.#apply()
-		const forget = timers.after(seconds * SECOND, () => {
-			this.#undo().then(() => {
-				this.#o.told?.('nobody said commit: the changes are undone, and pending')
-			}).catch((error: unknown) => {
-				log.say('error', 'not-reverted', { cause: causeOf(error) })
-			})
-		})
-		this.#trial = { forget, endsAt: timers.now() + seconds * SECOND }
-		log.say('info', 'config-on-trial', { seconds, changes: this.#edits.length })
-		const limit = changes.needRestart.length === 0 ? {}
-			: { done: 'what needs a restart is not on trial: it has no way back once committed' }
-		return { ...changes, ...this.#state(), ...limit }
+		const config = await this.#completed()
+		// Of these changes; what the file had before waits for its own restart.
+		const { needRestart } = changesOf(await this.#o.source.read(), config)
+		if (needRestart.length > 0) return this.#overRestart(seconds, needRestart)
+		const changes = await this.#o.reload(() => Promise.resolve(config))
+		this.#onTrial(seconds, false)
+		this.#o.log.say('info', 'config-on-trial', { seconds, changes: this.#edits.length })
+		return { ...changes, ...this.#state() }
 	}
 
 	/** What is on trial is written; without a trial, the same as save. */
 	async commit(): Promise<ConfigAnswer> {
-		if (this.#trial === undefined) return await this.save(false)
-		// Somebody may have reloaded the file meanwhile.
-		const changes = await this.#apply()
-		const answer = await this.#write(changes)
-		this.#trial.forget()
-		this.#trial = undefined
-		return { ...answer, ...this.#state(), done: answer.done ?? '' }
+		const trial = this.#trial
+		if (trial === undefined) return await this.save(false)
+		// Confirmed is confirmed, however long the writing takes.
+		this.#forget()
+		try {
+			// Somebody may have reloaded the file meanwhile.
+			return await this.#write(await this.#apply())
+		} catch (error) {
+			this.#await(trial)
+			throw error
+		}
 	}
 
 	async revert(): Promise<ConfigAnswer> {
 		if (this.#trial === undefined) throw new Refusal('nothing is on trial')
-		return { ...await this.#undo(), ...this.#state(), done: 'as before; the changes are pending' }
+		const { isOverRestart } = this.#trial
+		const changes = await this.#undo()
+		return { ...changes, ...this.#state(), done: isOverRestart
+			? 'starting anew without the changes, which are pending then'
+			: 'as before; the changes are pending' }
+	}
+
+	#overRestart(seconds: number, needRestart: readonly string[]): ConfigAnswer {
+		const { source: { trials }, log, restart } = this.#o
+		if (trials === undefined) {
+			throw new Refusal(`only a new start brings ${needRestart.join(', ')}, and nobody would start `
+				+ 'this process again to undo it: "config save force" writes it, untried')
+		}
+		trials.leave({ edits: this.#edits, seconds })
+		log.say('warn', 'config-trial-starts', { seconds, needRestart: needRestart.join(', ') })
+		restart()
+		return {
+			...this.#state(), needRestart, revertSeconds: seconds,
+			done: `starting anew with the changes; from then on they are on trial for ${seconds} s`,
+		}
+	}
+
+	#onTrial(seconds: number, isOverRestart: boolean): void {
+		this.#trial = { endsAt: this.#o.timers.now() + seconds * SECOND, isOverRestart }
+		this.#await(this.#trial)
+	}
+
+	#await({ endsAt, isOverRestart }: OnTrial): void {
+		const { timers, log, told } = this.#o
+		this.#forget = timers.after(Math.max(0, endsAt - timers.now()), () => {
+			this.#undo().then(() => {
+				told?.(`nobody said commit: ${isOverRestart ? 'starting anew without the changes'
+					: 'the changes are undone, and pending'}`)
+			}).catch((error: unknown) => {
+				log.say('error', 'not-reverted', { cause: causeOf(error) })
+			})
+		})
 	}
 
 	async #undo(): Promise<Changes> {
-		this.#trial?.forget()
+		const { source, log, restart } = this.#o
+		const isOverRestart = this.#trial?.isOverRestart === true
+		this.#endTrial()
+		log.say('warn', 'config-reverted', { how: isOverRestart ? 'restart' : 'reload' })
+		if (!isOverRestart) return await this.#o.reload(() => source.read())
+		restart()
+		return { applied: [], needRestart: [] }
+	}
+
+	#endTrial(): void {
+		this.#forget()
 		this.#trial = undefined
-		const { source, log } = this.#o
-		const changes = await this.#o.reload(() => source.read())
-		log.say('warn', 'config-reverted', { changes: changes.applied.length })
-		return changes
 	}
 
 	#edited(): Promise<{ text: string, config: Config }> {
 		return editedConfig(this.#o.file, this.#edits, this.#o.source.options)
 	}
 
-	async #apply(): Promise<Changes> {
+	async #completed(): Promise<Config> {
 		const { config } = await this.#edited()
-		return await this.#o.reload(async () => this.#o.source.complete?.(config) ?? config)
+		return this.#o.source.complete?.(config) ?? config
+	}
+
+	async #apply(): Promise<Changes> {
+		const config = await this.#completed()
+		return await this.#o.reload(() => Promise.resolve(config))
 	}
 
 	/** What cannot be written is not kept running either: the next start would not have it. */
-	async #write(changes: Partial<Changes>): Promise<ConfigAnswer> {
-		const { file, source: { options } } = this.#o
+	async #write(changes: Changes): Promise<ConfigAnswer> {
+		const { file, source: { options, trials } } = this.#o
 		try {
 			await saveConfig(file, this.#edits, { ...options, disk: this.#disk })
 		} catch (error) {
@@ -173,6 +247,8 @@ export class Candidate {
 			throw error
 		}
 		this.#edits = []
+		this.#endTrial()
+		trials?.end()
 		return { ...changes, ...this.#state(), done: `written to ${file}` }
 	}
 

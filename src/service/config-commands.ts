@@ -12,6 +12,8 @@ export function configCommands(options: CandidateOptions | undefined): Map<strin
 		candidate ??= import('./config-candidate.ts').then(({ Candidate: Made }) => new Made(options))
 		return await candidate
 	}
+	// On trial since the start of this process.
+	if (options?.source.trials?.left !== undefined) void get()
 	return new Map<string, Command>([
 		['config', async (request) => await config(await get(), request)],
 		['commit', async ({ action = 'commit', seconds }) => {

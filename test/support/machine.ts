@@ -100,7 +100,12 @@ export class Machine {
 
 	/** What a person types, with its line's end. */
 	type(line: string): void {
-		this.#process.child.stdin?.write(`${line}\r`)
+		this.send(`${line}\r`)
+	}
+
+	/** Bytes on the line, at any time. */
+	send(bytes: string): void {
+		this.#process.child.stdin?.write(bytes, 'latin1')
 	}
 
 	/** One request in machine mode; sent again until it is answered. */

@@ -18,7 +18,8 @@ import { VERSION } from '../../base/version.ts'
 import { loadConfig, type Config, type ConfigOptions, type NetworkConfig } from '../config.ts'
 import type { Device } from './device.ts'
 import { deviceKeys, type DeviceKeys } from './keys.ts'
-import { keptConfig, type KeptOptions } from './kept-config.ts'
+import { keptConfig, type Kept, type KeptOptions } from './kept-config.ts'
+import { deviceTrials, type DeviceTrials } from './trial.ts'
 
 /** Who the service becomes; the image has made this user. */
 const USER = 'curvegate'
@@ -37,6 +38,7 @@ export interface Prepared {
 	readonly isFirst: boolean
 	readonly notes: readonly string[]
 	readonly options: ConfigOptions
+	readonly trials: DeviceTrials
 	/** For a reload. */
 	read(): Promise<Config>
 	/** What every configuration has on a device: a user, a console, keys. */
@@ -48,23 +50,39 @@ export async function prepare(device: Device, file: string): Promise<Prepared> {
 	const owner = { give: (path: string): void => give(path, user.uid, user.gid) }
 	const options: KeptOptions = { board: device.board, alwaysConsole: true, owner }
 	const wishes = await provisioned(file, options)
-	const kept = await keptConfig(file, device.board, options)
+	const trials = deviceTrials()
+	const kept = await onTrial(await keptConfig(file, device.board, options), trials, file, options)
 	const keys = { box: makeTweetnacl(), random: makeEntropy(), temporary: TEMPORARY, owner }
 	const finish = (config: Config): DeviceKeys =>
 		deviceKeys({ ...config, user: config.user ?? USER }, keys)
 	const { config, made, notes } = finish(kept.config)
 	const all = [
 		...dataNotes(device), ...wishes === undefined ? [] : [wishes.words],
-		...kept.notes, ...notes, ...applyNetwork(config.network),
+		...kept.notes, ...trials.notes, ...notes, ...applyNetwork(config.network),
 	]
 	if (wishes !== undefined || made.length > 0) {
 		all.push(...leaveResult(device, config, all, wishes?.isTaken === true))
 	}
 	return {
 		config, isOwn: kept.isOwn, isFirst: made.length > 0 || wishes !== undefined, notes: all,
-		options,
+		options, trials,
 		read: async () => finish(await loadConfig(file, options)).config,
 		complete: (other) => finish(other).config,
+	}
+}
+
+/** With the changes that are tried over this start. */
+async function onTrial(
+	kept: Kept, { left, fail }: DeviceTrials, file: string, options: KeptOptions,
+): Promise<Kept> {
+	if (left?.isOver !== false) return kept
+	try {
+		const { editedConfig } = await import('../config-save.ts')
+		const { config } = await editedConfig(file, left.edits, options)
+		return { ...kept, config }
+	} catch (error) {
+		fail(messageOf(error))
+		throw error
 	}
 }
 
@@ -99,8 +117,14 @@ function applyNetwork(network: NetworkConfig): string[] {
 		})
 		return []
 	} catch (error) {
-		return [`the network on ${name} was not set up: ${messageOf(error)}`]
+		return [`the network on ${name} was not set up: ${lastWords(error)}`]
 	}
+}
+
+/** What the program said, else why there was none. */
+function lastWords(error: unknown): string {
+	const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : ''
+	return said === '' ? messageOf(error) : said
 }
 
 /** What happened, for whoever puts the card into another machine; the wishes go when taken. */

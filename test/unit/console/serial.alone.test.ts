@@ -1,13 +1,15 @@
 // The console of a whole process on a serial line that the test can pull: both drivers, over
 // socat's pseudo-terminals. Processes, since serialport reads on the main thread alone.
 
+import { symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { frame, unframe } from '../../../src/console/machine-line.ts'
 import { openSerial } from '../../../src/platform/serial.ts'
 import { cpuOf, logIn, residentOf, startConsoleRun } from '../../support/console-run.ts'
 import { startEchoClients } from '../../support/echo-clients.ts'
 import { needs } from '../../support/needs.ts'
-import { start } from '../../support/processes.ts'
+import { makeFolder, start } from '../../support/processes.ts'
 import { Cable, HostEnd } from '../../support/pty.ts'
 
 const socat = needs('socat')
@@ -92,6 +94,13 @@ socat('whoever reads from the line is named; who made it, or writes, is no rival
 	const message = /^unable to open \S+: it is held by process \d+ \(\S*sh -c/
 	await t.throwsAsync(open(cable.device), { message })
 	await rival.stop()
+	const agetty = join(makeFolder(t), 'agetty')
+	symlinkSync('/bin/sh', agetty)
+	const getty = start(t, agetty, ['-c', `exec 3<>${cable.device}; echo here; sleep 60`])
+	await getty.untilPrinted(/here/)
+	await t.throwsAsync(open(cable.device),
+		{ message: /held by process \d+ \(\S*agetty.*; cure: systemctl disable --now serial-getty@/ })
+	await getty.stop()
 	const log = start(t, 'sh', ['-c', `exec 3>${cable.device}; echo here; sleep 60`])
 	await log.untilPrinted(/here/)
 	await t.notThrowsAsync(open(cable.device))

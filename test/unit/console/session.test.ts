@@ -180,6 +180,14 @@ test('every single-bit fault of a machine line is found', (t) => {
 	for (let cut = 0; cut < line.length; cut++) t.is(unframe(line.slice(0, cut)), undefined)
 })
 
+test('what is typed behind a tab waits for what the tab inserts', async (t) => {
+	const terminal = new FakeTerminal({ commands })
+	terminal.session.greet()
+	t.regex(await terminal.type('ec\ta=1\r'), /a 1\r\n/)
+	t.regex(await terminal.type('ec\tb=2 c=\t3\r'), /b 2\r\nc 3\r\n/)
+	t.regex(await terminal.type('nothing\t\r'), /unknown command/)
+})
+
 test('json is for programs alone, until they exit', async (t) => {
 	const terminal = new FakeTerminal({ commands })
 	terminal.session.greet()
@@ -189,6 +197,9 @@ test('json is for programs alone, until they exit', async (t) => {
 	t.deepEqual(result, { id: 'x', cmd: 'echo', a: 1 })
 	await terminal.ask({ id: 2, cmd: 'exit' })
 	t.regex(await terminal.type('\r'), /curvegate> /)
+	await terminal.type('json\r')
+	t.regex(await terminal.type('exit\r'), /curvegate> /, 'typed by who came there by mistake')
+	t.regex(await terminal.type('echo a=1\r'), /a 1\r\n/)
 	const long = await terminal.type(`{"id":1,"cmd":"${'x'.repeat(20_000)}"} *00000000\r`)
 	t.regex(unframe(long.trim().split('\r\n').at(-1)!)!, /at most 16384/)
 })
