@@ -7,7 +7,7 @@ import { SECOND, type Nanos } from './base/time.ts'
 export const CONNECTIONS_MAX = 1024
 /** Servers, each with its own keys and extension, on one port. */
 export const SERVERS_MAX = 64
-/** Packets after which one waiting Hello is answered although there is more to do. */
+/** Packets of connections after which one waiting Hello is answered although there are more. */
 export const HELLO_TURN = 256
 /** Hellos that wait for their Cookie; each waits with its 224 bytes. */
 export const HELLO_QUEUE_MAX = 256

@@ -1,6 +1,5 @@
-// How many Hellos may be answered now: a share of the processor, by what an answer was measured to
-// cost on this machine. With nobody to disturb all of it, but never many in a row: what comes
-// meanwhile may be the packet that matters.
+// How many Hellos may be answered now. With nobody to disturb: as many as come. Beside established
+// traffic: a share of the processor, by what an answer was measured to cost on this machine.
 
 import { SECOND, type Nanos } from '../base/time.ts'
 
@@ -18,14 +17,14 @@ const BURST = 16
 const RECENT: Nanos = 2 * SECOND
 
 export class HelloBudget {
-	readonly #answerCost: Nanos
+	readonly #perNano: number
 	#tokens = BURST
 	#filledAt: Nanos = 0
 	#trafficAt: Nanos = -RECENT
 
 	/** answerCost: the measured time of one answer. */
 	constructor(answerCost: Nanos) {
-		this.#answerCost = answerCost
+		this.#perNano = SHARE / answerCost
 	}
 
 	/** Established connections moved data. */
@@ -33,15 +32,11 @@ export class HelloBudget {
 		this.#trafficAt = now
 	}
 
-	/** There is no traffic to disturb. */
-	isAlone(now: Nanos): boolean {
-		return now - this.#trafficAt >= RECENT
-	}
-
 	/** Whether one more Hello may be answered; if so it is counted. */
 	take(now: Nanos): boolean {
-		this.#tokens = Math.min(BURST, this.#tokens + (now - this.#filledAt) / this.#interval(now))
+		this.#tokens = Math.min(BURST, this.#tokens + (now - this.#filledAt) * this.#perNano)
 		this.#filledAt = now
+		if (now - this.#trafficAt >= RECENT) return true
 		if (this.#tokens < 1) return false
 		this.#tokens--
 		return true
@@ -49,11 +44,7 @@ export class HelloBudget {
 
 	/** When take will say yes again, if Hellos wait; never now, whatever rounding does. */
 	nextAt(now: Nanos): Nanos {
-		return now + Math.ceil(Math.max(0, 1 - this.#tokens) * this.#interval(now)) + 1
-	}
-
-	#interval(now: Nanos): Nanos {
-		return this.isAlone(now) ? this.#answerCost : this.#answerCost / SHARE
+		return now + Math.ceil(Math.max(0, 1 - this.#tokens) / this.#perNano) + 1
 	}
 }
 

@@ -153,37 +153,30 @@ function copySlot(to: Slot, from: Slot): void {
 	to.local = from.local
 }
 
-/**
- * A Bloom filter in two generations: false alarms cost little, memory and work are fixed. The more
- * come, the sooner they are forgotten; at the most of a generation one in fifty is a false alarm.
- */
+/** A Bloom filter in two generations: false alarms cost little, memory and work are fixed. */
 const FILTER_BITS = 2 ** 21
-const GENERATION: Nanos = 3 * SECOND
-const GENERATION_MARKS = 140_000
+const GENERATION: Nanos = 2 * SECOND
 
 class Missed {
 	#present = new Uint32Array(FILTER_BITS / 32)
 	#before = new Uint32Array(FILTER_BITS / 32)
 	#turnAt: Nanos
-	#marks = 0
 
 	constructor(now: Nanos) {
 		this.#turnAt = now + GENERATION
 	}
 
 	has(mark: number, now: Nanos): boolean {
-		if (now >= this.#turnAt || this.#marks >= GENERATION_MARKS) {
+		if (now >= this.#turnAt) {
 			const oldest = this.#before
 			this.#before = this.#present
 			this.#present = oldest.fill(0)
 			this.#turnAt = now + GENERATION
-			this.#marks = 0
 		}
 		return isIn(this.#present, mark) || isIn(this.#before, mark)
 	}
 
 	add(mark: number): void {
-		this.#marks++
 		for (let i = 0; i < 3; i++) {
 			const bit = bitOf(mark, i)
 			this.#present[bit >>> 5]! |= 1 << (bit & 31)

@@ -1,5 +1,6 @@
 // Which host gets a Hello when: the first at once, each next one a little later, all of them again
-// at growing intervals until one of them has answered. spec: protocol.md 2.3, 2.4; RFC 8305
+// at the reference's growing intervals until one of them has answered. spec: protocol.md 2.3, 2.4;
+// RFC 8305
 
 import type { Bytes } from '../base/bytes.ts'
 import { randomBelow, type Random } from '../base/random.ts'
@@ -13,14 +14,11 @@ export interface Host {
 	readonly extension: Bytes
 }
 
-/**
- * The wait after a host's n-th Hello is FIRST_WAIT · GROWTH^n and up to as much again: quicker at
- * first than the reference's, because a server under a flood knows a client by its coming again.
- */
-const FIRST_WAIT: Nanos = SECOND / 4
-const GROWTH = 1.2
+/** The wait after a host's n-th Hello is FIRST_WAIT · GROWTH^n and up to as much again. */
+const FIRST_WAIT: Nanos = SECOND
+const GROWTH = 1.5
 /** Later waits do not grow any more. */
-const GROWTH_STEPS = 12
+const GROWTH_STEPS = 7
 
 export class Race {
 	readonly #random: Random

@@ -20,7 +20,6 @@ import { Connection } from './connection.ts'
 import { ANSWER_COST, HelloBudget } from './hello-budget.ts'
 import { HelloQueue } from './hello-queue.ts'
 import type { Identity } from './identity.ts'
-import { Sieving, type Sieve } from './sieve.ts'
 import { ConnectionTable } from './table.ts'
 
 export class ServerEndpoint {
@@ -42,7 +41,6 @@ export class ServerEndpoint {
 	readonly #random: Random
 	readonly #hellos: HelloQueue
 	readonly #budget: HelloBudget
-	readonly #sieving: Sieving
 	/** Who may have something to send, who has changed, and when each wants to be woken. */
 	readonly #ready: RowQueue
 	readonly #changed: RowQueue
@@ -51,10 +49,8 @@ export class ServerEndpoint {
 	readonly #done: RowQueue
 	/** Packets that the first of #ready has sent in its turn. */
 	#turnCount = 0
-	/** Packets received, and sent for connections, since the last Cookie. */
+	/** Packets of connections since the last Cookie. */
 	#sinceHello = 0
-	/** More packets wait than were received at once. */
-	#pressed = false
 	/** When the budget lets the next Hello be answered; counts while one waits. */
 	#helloAt: Nanos = 0
 	/** Told of by event, freed at the next call. */
@@ -72,7 +68,6 @@ export class ServerEndpoint {
 		this.#random = random
 		this.#hellos = new HelloQueue(random)
 		this.#budget = new HelloBudget(answerCost)
-		this.#sieving = new Sieving(answerCost, random)
 		this.#table = new ConnectionTable(connections, random)
 		this.#rows = new Array<Connection | undefined>(connections).fill(undefined)
 		for (let row = connections - 1; row >= 0; row--) this.#free.push(row)
@@ -113,23 +108,11 @@ export class ServerEndpoint {
 		for (const connection of this.#rows) if (connection !== undefined) yield connection
 	}
 
-	/** What of a flood may be dropped unseen; a new value whenever it has changed. */
-	get sieve(): Sieve | undefined {
-		return this.#sieving.sieve
-	}
-
-	/** A batch was received, and whether more waits. */
-	received(more: boolean, now: Nanos): void {
-		this.#pressed = more
-		this.#sieving.took(more, this.#budget.isAlone(now), now)
-	}
-
 	receive(slot: Slot, now: Nanos): Drop | undefined {
 		const kind = classifyToServer(slot.bytes, slot.length)
-		const known = kind === 'hello' || kind === 'initiate' || kind === 'clientMessage'
-		const drop = known ? this.#receive(slot, kind, now) : kind
-		this.#sieving.saw(kind === 'hello' ? 'hello' : known ? 'other' : 'garbage')
-		this.#sinceHello++
+		const drop = kind === 'hello' || kind === 'initiate' || kind === 'clientMessage'
+			? this.#receive(slot, kind, now)
+			: kind
 		if (drop !== undefined) this.drops[drop]++
 		else this.counts.received++
 		return drop
@@ -148,19 +131,17 @@ export class ServerEndpoint {
 			this.#budget.traffic(now)
 			return this.#sent()
 		}
-		// Who cannot keep up has no time for more.
-		return !this.#pressed && this.#answerHello(out, now) && this.#sent()
+		return this.#answerHello(out, now) && this.#sent()
 	}
 
 	wakeAt(): Nanos {
-		let at = Math.min(this.#timers.nextAt(), this.#sieving.wakeAt())
+		let at = this.#timers.nextAt()
 		if (this.#hellos.size > 0) at = Math.min(at, this.#helloAt)
 		for (const { handshake } of this.#identities) at = Math.min(at, handshake.keys.wakeAt())
 		return at
 	}
 
 	wake(now: Nanos): void {
-		if (this.#sieving.wakeAt() <= now) this.received(this.#pressed, now)
 		for (const { handshake } of this.#identities) handshake.keys.wake(now)
 		while (this.#timers.nextAt() <= now) {
 			const row = this.#timers.next()

@@ -5,7 +5,6 @@
 import type { Bytes } from '../base/bytes.ts'
 import { makeSlot, type Slot } from '../base/slots.ts'
 import { MILLISECOND, NEVER, type Nanos } from '../base/time.ts'
-import type { Sieve } from '../endpoint/sieve.ts'
 import type { Clock } from './clock.ts'
 import { PLAIN_MEMORY, type Memory } from './memory.ts'
 import type { Udp } from './udp.ts'
@@ -16,10 +15,6 @@ export interface Machine {
 	transmit(out: Slot, now: Nanos): boolean
 	wakeAt(): Nanos
 	wake(now: Nanos): void
-	/** A batch was received, and whether more waits. */
-	received?(more: boolean, now: Nanos): void
-	/** What the kernel may drop unseen; a new value whenever it has changed. */
-	readonly sieve?: Sieve | undefined
 }
 
 export interface LoopOptions {
@@ -80,8 +75,6 @@ export class Loop {
 	#timerAt: Nanos = NEVER
 	/** When a datagram last went in or out: spinning is for traffic, not for idle connections. */
 	#trafficAt: Nanos = -NEVER
-	/** What the socket was told last to drop. */
-	#sieve: Sieve | undefined
 	/** The socket's wakeAfter works. */
 	#exact = false
 	readonly #immediate = (): void => {
@@ -145,9 +138,7 @@ export class Loop {
 		const now = this.#clock()
 		if (this.#timerAt <= now) this.#timerAt = NEVER
 		const received = this.#receive(now)
-		this.#machine.received?.(this.#mayWait, now)
 		if (this.#machine.wakeAt() <= now) this.#machine.wake(now)
-		if (this.#machine.sieve !== this.#sieve) this.#sift()
 		this.#options.drained(now)
 		if (this.#stopped) return
 		const sent = this.#flush(now)
@@ -169,11 +160,6 @@ export class Loop {
 			if (!this.#mayWait || this.#clock() - now >= RECEIVE_TIME) break
 		}
 		return received
-	}
-
-	#sift(): void {
-		this.#sieve = this.#machine.sieve
-		this.#udp.sift?.(this.#sieve)
 	}
 
 	/** Returns how many datagrams left. */

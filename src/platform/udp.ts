@@ -2,7 +2,6 @@
 // something to take. Pulled, never pushed, so that the slots' owner decides when memory is used.
 // portable/udp.ts stands on node:dgram, linux/udp.ts on the system calls; one test suite runs both.
 
-import type { Sieve } from '../endpoint/sieve.ts'
 import type { Slot } from '../base/slots.ts'
 import type { Nanos } from '../base/time.ts'
 
@@ -35,8 +34,8 @@ export interface UdpHandlers {
 }
 
 /**
- * Losses by name, errno names among them: ENOBUFS, EPERM, EMSGSIZE, ENETUNREACH, truncated,
- * overrun, sieved …
+ * Losses by name, errno names among them: ENOBUFS, EPERM, EMSGSIZE, ENETUNREACH, truncated, overrun
+ * …
  */
 export type UdpCounters = Map<string, number>
 
@@ -66,13 +65,6 @@ export interface Udp {
 	 * calls the latest counts). False: not here; use a timer.
 	 */
 	wakeAfter(delay: Nanos): boolean
-
-	/**
-	 * From now on the kernel drops what the sieve refuses, before it takes room in the socket;
-	 * undefined: nothing any more. Absent where the kernel cannot. What it dropped is counted as
-	 * 'sieved', and with it what found no room meanwhile.
-	 */
-	sift?(sieve: Sieve | undefined): void
 
 	/**
 	 * Only this peer from now on: cheaper sends, and its ICMP errors are heard. 0: everybody again.

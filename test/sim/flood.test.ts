@@ -5,8 +5,7 @@ import test from 'ava'
 import { writeU32 } from '../../src/base/bytes.ts'
 import { makeSlot, type Slot } from '../../src/base/slots.ts'
 import { MILLISECOND, SECOND, type Nanos } from '../../src/base/time.ts'
-import { lets } from '../../src/endpoint/sieve.ts'
-import { CLIENT_SHORT_TERM_KEY, KIND_HELLO, PACKET_KIND } from '../../src/wire/packets.ts'
+import { CLIENT_SHORT_TERM_KEY } from '../../src/wire/packets.ts'
 import { Puppet, slotOf } from '../support/puppet.ts'
 import { Network } from './network.ts'
 import { ClientNode, ServerNode } from './peers.ts'
@@ -23,27 +22,17 @@ const TICK: Nanos = MILLISECOND
 class Flooded implements Node {
 	/** Cookies by the /24 they went to. */
 	readonly cookies = new Map<number, number>()
-	/** Hellos that a kernel with the sieve would have dropped. */
-	sieved = 0
 	readonly #server: ServerNode
 	readonly #flood: (now: Nanos) => Iterable<Slot>
-	readonly #hasSieve: boolean
 	/** When there is a transfer to be disturbed. */
 	#next: Nanos = SECOND / 2
 
-	constructor(server: ServerNode, flood: (now: Nanos) => Iterable<Slot>, hasSieve: boolean) {
+	constructor(server: ServerNode, flood: (now: Nanos) => Iterable<Slot>) {
 		this.#server = server
 		this.#flood = flood
-		this.#hasSieve = hasSieve
 	}
 
 	receive(slot: Slot, now: Nanos): string | undefined {
-		const { sieve } = this.#server.endpoint
-		if (this.#hasSieve && sieve !== undefined && slot.bytes[PACKET_KIND] === KIND_HELLO
-			&& !lets(sieve, slot.address, slot.port)) {
-			this.sieved++
-			return undefined
-		}
 		return this.#server.receive(slot, now)
 	}
 
@@ -65,8 +54,7 @@ class Flooded implements Node {
 		this.#server.wake(now)
 		if (now < this.#next) return
 		this.#next = now + TICK
-		for (const hello of this.#flood(now)) this.receive(hello, now)
-		if (this.#hasSieve) this.#server.endpoint.received(false, now)
+		for (const hello of this.#flood(now)) this.#server.receive(hello, now)
 	}
 
 	turn(now: Nanos): boolean {
@@ -107,16 +95,15 @@ interface Outcome {
 	/** How long each newcomer took. */
 	waits: Nanos[]
 	cookies: ReadonlyMap<number, number>
-	sieved: number
 }
 
 /** A transfer, a flood, and newcomers at 1, 2 and 3 seconds. */
-function run(flood: Flood, hasSieve = false): Outcome {
+function run(flood: Flood): Outcome {
 	const random = new Rng(SEED, 4)
 	const conditions = { latency: 10 * MILLISECOND, bytesPerSecond: 1e6, queueBytes: 50_000 }
 	const world = new World(new Network(SEED, conditions), { callsMax: 1_000_000 })
 	const server = new ServerNode({ random })
-	const node = new Flooded(server, flood(random, server), hasSieve)
+	const node = new Flooded(server, flood(random, server))
 	world.add('server', node, SERVER.address, SERVER.port)
 	const client = new ClientNode({ random, server, hosts: [SERVER], up: 2 ** 30 })
 	world.add('client', client, CLIENT.address, CLIENT.port)
@@ -133,8 +120,7 @@ function run(flood: Flood, hasSieve = false): Outcome {
 		})
 	}
 	world.runUntil(() => false, DURATION)
-	const { cookies, sieved } = node
-	return { sent: client.endpoint.layer.sentBytes, waits, cookies, sieved }
+	return { sent: client.endpoint.layer.sentBytes, waits, cookies: node.cookies }
 }
 
 const quiet = run(nothing)
@@ -147,21 +133,6 @@ for (const [name, flood] of [['garbage', garbage], ['valid boxes', valid]] as co
 		t.true(waits.length === 3 && Math.max(...waits) < 3 * SECOND, `${text} s`)
 	})
 }
-
-test(`where the kernel drops what is too much, they get in too (seed ${SEED})`, (t) => {
-	// 7,000 a second, more than twice what a tenth of this processor looks at.
-	const { sent, waits, sieved } = run((random, server) => {
-		const all = garbage(random, server)
-		return function* (now) {
-			let left = 7
-			for (const slot of all(now)) if (left-- > 0) yield slot
-		}
-	}, true)
-	t.true(sent > 0.95 * quiet.sent, `${sent} of ${quiet.sent} bytes`)
-	t.true(sieved > 12_000, `${sieved} dropped unseen`)
-	const text = waits.map((wait) => (wait / SECOND).toFixed(2)).join()
-	t.true(waits.length === 3 && Math.max(...waits) < 3 * SECOND, `${text} s`)
-})
 
 test(`eight networks of unlike noise are answered alike (seed ${SEED})`, (t) => {
 	const networks = Array.from({ length: 8 }, (_, i) => 0xc0a80000 + 65_536 * i)

@@ -5,9 +5,8 @@
 import { fromHex, toHex } from '../../src/base/hex.ts'
 import { arena } from '../../src/platform/linux/arena.ts'
 import type { Instruction } from '../../src/platform/linux/bpf.ts'
-import { take } from '../../src/platform/linux/options.ts'
 import {
-	ETHERTYPE_IPV4, ETHERTYPE_IPV6, openPacketSocket, PacketSocket,
+	ETHERTYPE_IPV4, ETHERTYPE_IPV6, openPacketSocket, PacketSocket, take,
 } from '../../src/platform/linux/packet-socket.ts'
 import { RawSender } from '../../src/platform/linux/raw-sender.ts'
 import { openWaker } from '../../src/platform/linux/waker.ts'

@@ -1,5 +1,5 @@
-// Classic BPF programs, and those for packet sockets: the kernel hands over only what may be the
-// gateway's. These see packets from their IP header on. Pure; linux/options.ts attaches them.
+// Classic BPF programs for packet sockets: the kernel hands over only what may be the gateway's. It
+// sees packets from their IP header on. Pure; linux/packet-socket.ts attaches them.
 
 import type { Bytes } from '../../base/bytes.ts'
 import {
@@ -10,16 +10,16 @@ import {
 /** struct sock_filter: code, jump if true, jump if false, operand. */
 export type Instruction = readonly [code: number, jt: number, jf: number, k: number]
 
-export const LOAD_WORD = 0x20
-export const LOAD_HALF = 0x28
+const LOAD_WORD = 0x20
+const LOAD_HALF = 0x28
 const LOAD_BYTE = 0x30
 const LOAD_LENGTH = 0x80
 const LOAD_HALF_X = 0x48
 const LOAD_BYTE_X = 0x50
 /** X = length of the IPv4 header at [k]. */
 const HEADER_LENGTH = 0xb1
-export const IF_EQUAL = 0x15
-export const IF_GREATER = 0x25
+const IF_EQUAL = 0x15
+const IF_GREATER = 0x25
 const IF_SET = 0x45
 const RETURN = 0x06
 
@@ -30,8 +30,7 @@ const ALL = 0xffff
 /** More ports than this are let through to the decision, which looks again anyway. */
 const PORTS_MAX = 64
 
-/** load: anything that only computes. */
-export type Step =
+type Step =
 	| { readonly load: number, readonly k: number }
 	| { readonly test: number, readonly k: number, readonly yes?: string, readonly no?: string }
 	| { readonly label: string }
@@ -89,7 +88,7 @@ export function filterLocal(ports: readonly number[]): readonly Instruction[] {
 	return assemble([...side(ports, UDP_DESTINATION), ...ends()])
 }
 
-export function ends(): Step[] {
+function ends(): Step[] {
 	return [{ label: 'drop' }, { result: 0 }, { label: 'accept' }, { result: ALL }]
 }
 
@@ -121,7 +120,7 @@ function side(ports: readonly number[] | undefined, field: number): Step[] {
 }
 
 /** Resolves labels; every jump is forward and short. */
-export function assemble(steps: readonly Step[]): Instruction[] {
+function assemble(steps: readonly Step[]): Instruction[] {
 	const labels = new Map<string, number>()
 	let length = 0
 	for (const step of steps) {

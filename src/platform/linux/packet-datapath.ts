@@ -19,9 +19,9 @@ import { Relay } from '../portable/relay.ts'
 import { arena } from './arena.ts'
 import { filterIpv4, filterIpv6, filterLocal, ofSize, type Instruction, type Size } from './bpf.ts'
 import { fail } from './libc.ts'
-import { attachFilter, take } from './options.ts'
 import {
-	BATCH, ETHERTYPE_IPV4, ETHERTYPE_IPV6, openPacketSocket, openRawUdp, PacketSocket,
+	attachFilter, BATCH, ETHERTYPE_IPV4, ETHERTYPE_IPV6, openPacketSocket, openRawUdp, PacketSocket,
+	take,
 } from './packet-socket.ts'
 import { holdPort, type HeldPort } from './port-holder.ts'
 import { RawSender } from './raw-sender.ts'

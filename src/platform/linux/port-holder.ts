@@ -6,7 +6,7 @@ import { readU16BE, writeU16BE, writeU32BE } from '../../base/bytes.ts'
 import { arena } from './arena.ts'
 import { REFUSE_ALL } from './bpf.ts'
 import { fail, libc } from './libc.ts'
-import { attachFilter, scratch } from './options.ts'
+import { attachFilter, scratch } from './packet-socket.ts'
 
 const AF_INET = 2
 const SOCK_DGRAM_CLOEXEC = 2 | 0x80000

@@ -7,11 +7,11 @@ import { IPV4_DESTINATION, IPV6_DESTINATION } from '../../gateway/frame.ts'
 import { MAC_BYTES } from '../../gateway/target.ts'
 import { arena } from './arena.ts'
 import { errnoName, fail, libc, type Libc } from './libc.ts'
-import { setOption, take, writePointer } from './options.ts'
 import {
 	BATCH, ETHERTYPE_IPV4, ETHERTYPE_IPV6, interfaceIndex, IOVEC_WORDS, MESSAGE_IOVEC,
-	MESSAGE_IOVECS, MESSAGE_NAME, MESSAGE_NAME_BYTES, MESSAGE_WORDS, SOCKADDR_LL_BYTES,
-	writeLinkAddress,
+	MESSAGE_IOVECS, MESSAGE_NAME, MESSAGE_NAME_BYTES, MESSAGE_WORDS, setOption, SOCKADDR_LL_BYTES,
+	take, writeLinkAddress,
+	writePointer,
 } from './packet-socket.ts'
 
 const AF_INET = 2

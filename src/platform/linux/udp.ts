@@ -2,7 +2,6 @@
 // asked (IP_PKTINFO); nothing allocated for a datagram or a batch. The parts: receive.ts, send.ts,
 // waker.ts (readiness), arena.ts (memory that the kernel may see).
 
-import type { Sieve } from '../../endpoint/sieve.ts'
 import type { Slot } from '../../base/slots.ts'
 import type { Nanos } from '../../base/time.ts'
 import {
@@ -13,10 +12,8 @@ import { errnoName, fail, libc, type Libc } from './libc.ts'
 import {
 	AF_INET, IP_PKTINFO, IPPROTO_IP, NAME_SIZE, SOL_UDP, UDP_GRO, UDP_SEGMENT,
 } from './messages.ts'
-import { attachFilter, detachFilter } from './options.ts'
 import { Receive } from './receive.ts'
 import { Send } from './send.ts'
-import { sieveProgram } from './sieve-program.ts'
 import { openWaker, type Waker } from './waker.ts'
 
 const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0x80800
@@ -54,9 +51,6 @@ class LinuxUdp implements Udp {
 	#handlers: UdpHandlers | undefined
 	#peerAddress = 0
 	#peerPort = 0
-	/** Whether a sieve is there, and the kernel's drops when that was last asked for. */
-	#sieved = false
-	#drops = 0
 	#closed = false
 
 	constructor(options: UdpOptions) {
@@ -153,24 +147,11 @@ class LinuxUdp implements Udp {
 
 	/** With what the kernel counts itself. */
 	get counters(): UdpCounters {
-		if (!this.#closed) this.#countDrops()
+		if (!this.#closed) {
+			const overrun = this.#get(SOL_SOCKET, SO_MEMINFO, MEMINFO_DROPS)
+			if (overrun > 0) this.#counters.set('overrun', overrun)
+		}
 		return this.#counters
-	}
-
-	/** The kernel counts in one what its buffer had no room for and what the sieve refused. */
-	#countDrops(): void {
-		const drops = this.#get(SOL_SOCKET, SO_MEMINFO, MEMINFO_DROPS)
-		const more = (drops - this.#drops) >>> 0
-		this.#drops = drops
-		if (more > 0) count(this.#counters, this.#sieved ? 'sieved' : 'overrun', more)
-	}
-
-	sift(sieve: Sieve | undefined): void {
-		if (this.#closed) return
-		this.#countDrops()
-		this.#sieved = sieve !== undefined
-		if (sieve === undefined) detachFilter(this.#fd)
-		else attachFilter(this.#fd, sieveProgram(sieve))
 	}
 
 	listen(handlers: UdpHandlers): void {

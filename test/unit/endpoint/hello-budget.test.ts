@@ -7,16 +7,9 @@ const COST: Nanos = 123_457
 const SHARE = 0.1
 const BURST = 16
 
-test('without traffic Hellos may have the whole processor, a burst at a time', (t) => {
+test('without traffic every Hello may be answered', (t) => {
 	const budget = new HelloBudget(COST)
-	for (let i = 0; i < BURST; i++) t.true(budget.take(0))
-	t.false(budget.take(0))
-	let now: Nanos = 0
-	for (let i = 1; i <= 1000; i++) {
-		now = budget.nextAt(now)
-		t.true(budget.take(now))
-	}
-	t.true(now <= 1001 * COST, `${now}`)
+	for (let i = 0; i < 1000; i++) t.true(budget.take(0))
 })
 
 test('beside traffic answers take their share of a core, and no more', (t) => {
@@ -37,8 +30,8 @@ test('traffic that pauses for a second is still there', (t) => {
 	let taken = 0
 	for (let now = 0; now < 1000 * MILLISECOND; now += COST) if (budget.take(now)) taken++
 	t.true(taken <= SHARE * 1000 * MILLISECOND / COST + BURST, `${taken}`)
-	for (let i = 0; i < BURST; i++) t.true(budget.take(5000 * MILLISECOND))
-	t.true(budget.nextAt(5000 * MILLISECOND) <= 5000 * MILLISECOND + COST + 1)
+	t.true(budget.take(5000 * MILLISECOND))
+	for (let i = 0; i < 100; i++) t.true(budget.take(5000 * MILLISECOND))
 })
 
 test('when it says that it is time again, it is: time goes on and the Hello is answered', (t) => {

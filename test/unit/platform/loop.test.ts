@@ -3,7 +3,6 @@
 import test from 'ava'
 import { makeSlot, type Slot } from '../../../src/base/slots.ts'
 import { MILLISECOND, NEVER, type Nanos } from '../../../src/base/time.ts'
-import type { Sieve } from '../../../src/endpoint/sieve.ts'
 import { now } from '../../../src/platform/clock.ts'
 import { Loop, type Machine } from '../../../src/platform/loop.ts'
 import { openPortableUdp } from '../../../src/platform/portable/udp.ts'
@@ -39,10 +38,7 @@ class FakeUdp implements Udp {
 		return n
 	}
 
-	readonly sieves: (Sieve | undefined)[] = []
-
 	wakeAfter(): boolean { return false }
-	sift(sieve: Sieve | undefined): void { this.sieves.push(sieve) }
 	connect(): void {}
 	close(): void { this.closed = true }
 }
@@ -119,26 +115,6 @@ for (const [tick, first, turns] of [[0, 16, 2], [MILLISECOND, 4, 5]] as const) {
 		t.true(udp.closed)
 	})
 }
-
-test('the machine hears whether more waits, the socket once of each new sieve', async (t) => {
-	const udp = new FakeUdp()
-	const more: boolean[] = []
-	const sieve = { from: 0, width: 1, ofAddress: 1, ofPort: 1 }
-	class Flooded extends Echo {
-		received(waits: boolean): void { more.push(waits) }
-		get sieve(): Sieve | undefined {
-			return more.length === 1 ? sieve : undefined
-		}
-	}
-	const loop = new Loop(new Flooded(), udp, now, OPTIONS)
-	udp.incoming.push(...Array.from({ length: 26 }, (_, i) => i))
-	loop.start()
-	await settled(loop)
-	t.true(more.length > 1)
-	t.deepEqual(more, more.map((_, i) => i < more.length - 1))
-	t.deepEqual(udp.sieves, [sieve, undefined])
-	loop.stop()
-})
 
 test('what a full socket did not take is kept and sent later, nothing twice', async (t) => {
 	const udp = new FakeUdp()
