@@ -3,6 +3,7 @@
 // architecture.md 7
 
 import type { Nanos } from '../base/time.ts'
+import { EXPECTED_MAX } from '../gateway/key-index.ts'
 import {
 	BUCKETS, CHANGED_PORTS_MAX, FINISHED_MAX, FINISHED_MIN, SERVICE_READ_BYTES,
 } from '../limits.ts'
@@ -69,6 +70,8 @@ const PIECES_MAX = 2 ** 30 / PIECE_BYTES
 const NODE_BYTES = 60_000_000
 /** A row of the gateway's tables and its place in two indices. */
 const ROUTE_BYTES = 96
+/** Where each index has a place for it. */
+const EXPECTED_BYTES = 4
 const BUCKET_BYTES = 16
 const CHANGED_PORT_BYTES = 64
 
@@ -154,6 +157,7 @@ export function gatewayTerms(routes: number, ports: number): Term[] {
 	if (ports === 0) return []
 	return [
 		{ count: routes, bytes: ROUTE_BYTES, what: 'gateway: routes and their counters' },
+		{ count: 2 * EXPECTED_MAX, bytes: EXPECTED_BYTES, what: 'gateway: keys that are fetched' },
 		{ count: 2 * BUCKETS, bytes: BUCKET_BYTES, what: 'gateway: rates of sources and of targets' },
 		...ports > 1 ? [{
 			count: CHANGED_PORTS_MAX, bytes: CHANGED_PORT_BYTES,

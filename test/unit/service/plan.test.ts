@@ -66,6 +66,7 @@ test('1,024 connections fit into 48M, as the product page has it', (t) => {
 })
 
 test('the gateway\'s tables take no more than their terms say', (t) => {
+	const entropy = makeEntropy()
 	for (const ports of [[4000], [4000, 4001]]) {
 		const extent = { servers: 0, listens: 0, gatewayPorts: ports.length }
 		const { totalBytes } = plan(LIMITS, extent)
@@ -73,7 +74,7 @@ test('the gateway\'s tables take no more than their terms say', (t) => {
 		const tables = new Tables({
 			address: 1, ports, clientsPrefix: undefined, forbidden: new Forbidden([], []),
 			fence: undefined, sealer: undefined, routesMax: LIMITS.routes,
-		}, makeEntropy())
+		}, entropy)
 		// An IPv6 or MAC target makes the places of all rows.
 		tables.setRoute(new Uint8Array(16), { kind: 'mac', mac: Uint8Array.of(2, 0, 0, 0, 0, 1) })
 		const used = process.memoryUsage().arrayBuffers - before
