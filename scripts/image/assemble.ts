@@ -41,17 +41,17 @@ export function assemble(material: Material, out: string, step: (what: string) =
 	makeCpio(maker, trees.stage1, at(PARTS.stage1), STAGE1_LEVEL)
 	copyFileSync(join(kernel.folder, 'boot', `vmlinuz-${kernel.version}`), at(PARTS.kernel))
 	step(`kernel ${size(PARTS.kernel)}, first stage ${size(PARTS.stage1)}`)
-	const files = bootFilesOf(material, at(PARTS.kernel), at(PARTS.stage1))
-	if (files.bootloader !== undefined) {
-		writeFileSync(at(PARTS.bootloader), headless(readFileSync(files.bootloader)))
-	}
+	const found = bootFilesOf(material, at(PARTS.kernel), at(PARTS.stage1))
+	const loader = found.bootloader
+	if (loader !== undefined) writeFileSync(at(PARTS.bootloader), headless(readFileSync(loader)))
+	const files = loader === undefined ? found : { ...found, bootloader: at(PARTS.bootloader) }
 	const boot = {
 		first: firstTree(join(work, 'first'), recipe, files, layout, tools, date),
 		boot: slotTree(join(work, 'boot'), recipe, files, date),
 	}
 	makeCard(maker, layout, boot, out)
 	step(`card ${size('disk.img')}`)
-	writeLists(out, material, { ...boot, ...trees }, files.bootloader)
+	writeLists(out, material, { ...boot, ...trees }, loader)
 	addFirstStage(trees.root, material)
 	makeCpio(maker, trees.root, at(PARTS.recovery), RECOVERY_LEVEL)
 	if (files.firmware.size > 0) {

@@ -5,7 +5,6 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { Trouble } from '../../src/platform/trouble.ts'
 import { Tree } from '../tree.ts'
-import { headless } from './boot-loader.ts'
 import { partitionOf, type Layout } from './layout.ts'
 import type { Recipe } from './recipe.ts'
 import { filesBelow } from './store.ts'
@@ -41,7 +40,7 @@ export function firstTree(
 		'-d', command, join(folder, 'boot.scr')])
 	if (files.firmware.size === 0) return tree
 	addFirmware(tree, recipe, files, ['kernel=u-boot.bin'])
-	tree.write('u-boot.bin', headless(readFileSync(files.bootloader!)))
+	tree.copy(files.bootloader!, 'u-boot.bin')
 	return tree
 }
 
