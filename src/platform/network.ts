@@ -113,7 +113,7 @@ export interface Surroundings {
 	readonly links: string
 }
 
-export function lookAround(wan: string, lan: string): Surroundings {
+export function surroundingsOf(wan: string, lan: string): Surroundings {
 	const own = ownAddresses()
 	const gone = [...new Set([wan, lan])].filter((name) => linkOf(name) === '')
 	const near = networksOf(lan).map(({ base, bits }) => `${base}/${bits}`).sort()

@@ -4,7 +4,7 @@
 
 import { Forbidden } from '../gateway/target.ts'
 import type { Tables } from '../gateway/tables.ts'
-import { lookAround, type OwnAddresses, type Surroundings } from '../platform/network.ts'
+import { surroundingsOf, type OwnAddresses, type Surroundings } from '../platform/network.ts'
 import { EXTENSION_BYTES } from '../wire/packets.ts'
 import type { GatewaySpec } from './gateway-spec.ts'
 import type { Route } from './routes-file.ts'
@@ -28,19 +28,19 @@ export class Follower {
 	constructor(spec: GatewaySpec, tables: Tables) {
 		this.#spec = spec
 		this.#tables = tables
-		this.#last = lookAround(spec.wan, spec.lan)
+		this.#last = surroundingsOf(spec.wan, spec.lan)
 	}
 
 	/** Whether there is something to follow. Costs a few reads of the kernel's files. */
 	look(): boolean {
-		const { addresses, links } = lookAround(this.#spec.wan, this.#spec.lan)
+		const { addresses, links } = surroundingsOf(this.#spec.wan, this.#spec.lan)
 		return addresses !== this.#last.addresses || links !== this.#last.links
 	}
 
 	/** Brings the tables up to date, between any two packets. */
 	follow(): Followed {
 		const before = this.#last
-		this.#last = lookAround(this.#spec.wan, this.#spec.lan)
+		this.#last = surroundingsOf(this.#spec.wan, this.#spec.lan)
 		const tables = this.#tables
 		const { own, links, gone } = this.#last
 		const wasAt = tables.address
