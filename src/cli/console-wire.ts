@@ -1,6 +1,7 @@
 // What leads from here to a console: a serial line, or a CurveCP connection to the service console.
 
 import { PassThrough, Writable } from 'node:stream'
+import { MILLISECOND, SECOND, type Nanos } from '../base/time.ts'
 import { findPort, openLine, portText } from '../console/host-line.ts'
 import type { SerialPortFact } from '../platform/serial-ports.ts'
 import { readBaud } from '../platform/serial.ts'
@@ -8,6 +9,9 @@ import { parseAddress } from '../service/address.ts'
 import { feed } from '../service/feed.ts'
 import type { Arguments } from './arguments.ts'
 import { openClient } from './client.ts'
+
+/** The other end has so long to say that it is done; else we leave without. */
+const GOODBYE: Nanos = SECOND
 
 /** why: undefined when it ended as it should. Called once, and never by close. */
 export type Closed = (why: string | undefined) => void
@@ -58,9 +62,9 @@ async function overCurvecp(
 		},
 	})
 	feed(source, connection.join(source, sink))
-	let isOver = false
+	let isClosed = false
 	void connection.over.then(() => {
-		if (!isOver) closed(connection.fault)
+		if (!isClosed) closed(connection.fault)
 		client.close()
 	})
 	return {
@@ -68,9 +72,10 @@ async function overCurvecp(
 		write: (bytes) => source.write(bytes),
 		endInput: () => source.end(),
 		close: () => {
-			isOver = true
+			isClosed = true
 			source.end()
-			client.close()
+			const patience = setTimeout(() => client.close(), GOODBYE / MILLISECOND)
+			void connection.over.then(() => clearTimeout(patience))
 		},
 	}
 }

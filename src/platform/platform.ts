@@ -2,6 +2,7 @@
 // for packets, the clock. Everything above asks here. The fast parts are taken where they are there
 // and right; a missing one costs speed and says so in one line, never the start.
 
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Random } from '../base/random.ts'
 import type { Box } from '../crypto/box.ts'
 import { now, type Clock } from './clock.ts'
@@ -9,7 +10,7 @@ import { makeEntropy } from './entropy.ts'
 import { allocate, release } from './linux/arena.ts'
 import { libc } from './linux/libc.ts'
 import { openSodium } from './linux/sodium.ts'
-import { openLinuxUdp } from './linux/udp.ts'
+import { isLeaving, openLinuxUdp } from './linux/udp.ts'
 import { PLAIN_MEMORY, type Memory } from './memory.ts'
 import { openPortableUdp } from './portable/udp.ts'
 import { causeOf, Trouble, Usage } from './trouble.ts'
@@ -53,9 +54,12 @@ export async function openPlatform(choice = choiceOf(process.env)): Promise<Plat
 		random: makeEntropy(),
 		clock: now,
 		openUdp: async (options) => {
-			const udp = c && attempt(() => openFast(options), 'portable UDP')
-			if (udp instanceof Error) throw udp
-			return udp ?? await openPortableUdp(options)
+			for (;;) {
+				const udp = c && attempt(() => openFast(options), 'portable UDP')
+				if (!(udp instanceof Error)) return udp ?? await openPortableUdp(options)
+				if (!isLeaving(options.port)) throw udp
+				await pause(1)
+			}
 		},
 		memory: c === undefined ? PLAIN_MEMORY : { allocate, release },
 		notes,

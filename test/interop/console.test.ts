@@ -56,7 +56,7 @@ function ownKeys(t: ExecutionContext): Admitted {
 }
 
 test('lines in, plain lines out, and the end when all is said', async (t) => {
-	const { address, keys } = await bench(t, ownKeys(t))
+	const { address, keys, run } = await bench(t, ownKeys(t))
 	const said = runCurvegate(['connect', address, '--keys', keys], 'extension\nkeyz\nstatus --json')
 	t.is(said.code, 0, said.stderr)
 	t.regex(said.stdout, /^0{32} from .*\r\n/)
@@ -66,6 +66,7 @@ test('lines in, plain lines out, and the end when all is said', async (t) => {
 	const asked = runCurvegate(['console', address, '--keys', keys, '--ask', 'keys'])
 	t.is(asked.code, 0, asked.stderr)
 	t.like(JSON.parse(asked.stdout), { result: { servers: { length: 1 } } })
+	await run.untilPrinted(/(closed .* why=done [^]*){2}/)
 })
 
 test('a client whose key is not admitted reaches nothing', async (t) => {

@@ -3,8 +3,10 @@
 
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
+import { setImmediate as aTurn } from 'node:timers/promises'
 import { openPlatform } from '../../../src/platform/platform.ts'
 import { needs } from '../../support/needs.ts'
+import { freePort } from '../../support/processes.ts'
 
 interface Opened {
 	name: string
@@ -100,3 +102,22 @@ check('a port that is taken is Trouble at once, not a second attempt', async (t)
 	t.deepEqual(platform.notes, [])
 	udp.close()
 })
+
+for (const choice of ['linux', 'portable'] as const) {
+	check(`a port that was given back is taken again at once (${choice})`, async (t) => {
+		const platform = await openPlatform(choice)
+		const options = {
+			address: 0x7f000001, port: await freePort(), answerFromAsked: true,
+			receiveBufferBytes: 10_000, sendBufferBytes: 10_000,
+		}
+		const nothing = (): void => undefined
+		// The kernel lets go a moment later, now and then.
+		for (let i = 0; i < 3000; i++) {
+			const udp = await platform.openUdp(options)
+			udp.listen({ readable: nothing, unreachable: nothing })
+			if (i % 3 === 0) await aTurn()
+			udp.close()
+		}
+		t.deepEqual(platform.notes, [])
+	})
+}
