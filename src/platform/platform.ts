@@ -7,13 +7,14 @@ import type { Random } from '../base/random.ts'
 import type { Box } from '../crypto/box.ts'
 import { now, type Clock } from './clock.ts'
 import { makeEntropy } from './entropy.ts'
+import { LETTING_GO, wasOurs } from './given-back.ts'
 import { allocate, release } from './linux/arena.ts'
 import { libc } from './linux/libc.ts'
 import { openSodium } from './linux/sodium.ts'
-import { isLeaving, openLinuxUdp } from './linux/udp.ts'
+import { openLinuxUdp } from './linux/udp.ts'
 import { PLAIN_MEMORY, type Memory } from './memory.ts'
 import { openPortableUdp } from './portable/udp.ts'
-import { causeOf, Trouble, Usage } from './trouble.ts'
+import { causeOf, codeOf, Trouble, Usage } from './trouble.ts'
 import type { Udp, UdpOptions } from './udp.ts'
 import { nodeAgree } from './x25519.ts'
 
@@ -53,14 +54,11 @@ export async function openPlatform(choice = choiceOf(process.env)): Promise<Plat
 		box: sodium ?? await portableBox(notes),
 		random: makeEntropy(),
 		clock: now,
-		openUdp: async (options) => {
-			for (;;) {
-				const udp = c && attempt(() => openFast(options), 'portable UDP')
-				if (!(udp instanceof Error)) return udp ?? await openPortableUdp(options)
-				if (!isLeaving(options.port)) throw udp
-				await pause(1)
-			}
-		},
+		openUdp: async (options) => await patiently(options.port, async () => {
+			const udp = c && attempt(() => openFast(options), 'portable UDP')
+			if (udp instanceof Error) throw udp
+			return udp ?? await openPortableUdp(options)
+		}),
 		memory: c === undefined ? PLAIN_MEMORY : { allocate, release },
 		notes,
 	}
@@ -80,6 +78,19 @@ async function portableBox(notes: string[]): Promise<Box> {
 	const agree = nodeAgree()
 	if (agree === undefined) notes.push('no X25519 in this Node: handshakes are 12 times as slow')
 	return makeTweetnacl(agree)
+}
+
+/** A port that we gave back ourselves is soon free. */
+async function patiently<T>(port: number, open: () => Promise<T>): Promise<T> {
+	for (const began = now(); ;) {
+		try {
+			return await open()
+		} catch (error) {
+			const isTaken = codeOf(error) === 'EADDRINUSE' && wasOurs(port)
+			if (!isTaken || now() - began >= LETTING_GO) throw error
+			await pause(1)
+		}
+	}
 }
 
 /** An address that cannot be bound is so for both platforms: returned, not tried again. */

@@ -204,7 +204,7 @@ export class Run {
 
 	/** All or nothing: throws Trouble and Usage, and then all is as it was. */
 	reload(read: () => Promise<Config>): Promise<Changes> {
-		const done = this.#reloading.then(async () => await this.#reload(await read()))
+		const done = this.#reloading.then(async () => await this.#whole(await read()))
 		this.#reloading = done.catch(() => undefined)
 		return done
 	}
@@ -222,6 +222,16 @@ export class Run {
 		this.stop()
 		this.#state = 'cut'
 		for (const server of this.#servers.values()) server.stopNow()
+	}
+
+	/** Whoever listens now does so until it is known who goes on. */
+	async #whole(read: Config): Promise<Changes> {
+		const releases = [...this.#servers.values()].map((server) => server.hold())
+		try {
+			return await this.#reload(read)
+		} finally {
+			for (const release of releases) release()
+		}
 	}
 
 	async #reload(read: Config): Promise<Changes> {

@@ -128,6 +128,7 @@ export class Server {
 	readonly #loop: Loop
 	readonly #serving: Serving
 	#limits: ServerLimits
+	#isHeld = false
 	#served: readonly Served[] = []
 	readonly #startedAt: Nanos
 	/** lingering: all has ended well, some peers may not know yet; cut: streams were cut off. */
@@ -211,6 +212,18 @@ export class Server {
 		this.#loop.poke()
 	}
 
+	/**
+	 * Until what is returned is called it does not end for want of servers: a reload that is under
+	 * way may give it some.
+	 */
+	hold(): () => void {
+		this.#isHeld = true
+		return () => {
+			this.#isHeld = false
+			this.#loop.poke()
+		}
+	}
+
 	/** limit connections, from the one with this number on; costs time for each that is open. */
 	status(from: number, limit: number): PortStatus {
 		const { shared, platform } = this.#options
@@ -255,7 +268,11 @@ export class Server {
 		const { full } = this.endpoint.drops
 		if (full !== this.#full) this.#sayFull(full, now)
 		if (this.#state !== 'serving') this.#settle()
-		else if (this.#served.length === 0 && this.#serving.open === 0) this.stop()
+		else if (this.#isLeft()) this.stop()
+	}
+
+	#isLeft(): boolean {
+		return !this.#isHeld && this.#served.length === 0 && this.#serving.open === 0
 	}
 
 	#sayFull(full: number, now: Nanos): void {

@@ -3,8 +3,8 @@
 // waker.ts (readiness), arena.ts (memory that the kernel may see).
 
 import type { Slot } from '../../base/slots.ts'
-import { SECOND, type Nanos } from '../../base/time.ts'
-import { now } from '../clock.ts'
+import type { Nanos } from '../../base/time.ts'
+import { giveBack } from '../given-back.ts'
 import {
 	addressText, count, type Udp, type UdpCounters, type UdpHandlers, type UdpOptions,
 } from '../udp.ts'
@@ -37,23 +37,13 @@ export function openLinuxUdp(options: UdpOptions): Udp {
 /** One argument of a system call at a time stands here. */
 let scratch = -1
 
-/**
- * Ports that were asked for and given back, with the time by which the kernel has surely let go of
- * them: a poll that was cancelled holds its socket until a thread of the kernel has run.
- */
-const leaving = new Map<number, Nanos>()
-const LEFT: Nanos = SECOND
-
-/** Whether it may be taken only because we had it a moment ago. */
-export function isLeaving(port: number): boolean {
-	return now() < (leaving.get(port) ?? 0)
-}
-
 class LinuxUdp implements Udp {
 	readonly name = 'linux'
 	readonly address: number
 	readonly port: number
 	readonly notes: string[] = []
+	/** The port that was asked for. */
+	readonly #asked: number
 	readonly #counters: UdpCounters = new Map()
 	readonly #arena: Arena
 	readonly #libc: Libc
@@ -64,13 +54,11 @@ class LinuxUdp implements Udp {
 	#handlers: UdpHandlers | undefined
 	#peerAddress = 0
 	#peerPort = 0
-	/** Our user chose the port, and may come back for it. */
-	readonly #wasAsked: boolean
 	#closed = false
 
 	constructor(options: UdpOptions) {
+		this.#asked = options.port
 		this.#libc = libc()
-		this.#wasAsked = options.port !== 0
 		this.#arena = arena()
 		if (scratch < 0) scratch = reserve(64)
 		const where = `${addressText(options.address)}:${options.port}`
@@ -220,6 +208,6 @@ class LinuxUdp implements Udp {
 		this.#waker.close()
 		this.#libc.close(this.#fd)
 		this.#receive.close()
-		if (this.#wasAsked) leaving.set(this.port, now() + LEFT)
+		giveBack(this.#asked)
 	}
 }

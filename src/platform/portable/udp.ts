@@ -6,6 +6,7 @@
 import dgram from 'node:dgram'
 import os from 'node:os'
 import type { Slot } from '../../base/slots.ts'
+import { giveBack } from '../given-back.ts'
 import { codeOf, troubleOf } from '../trouble.ts'
 import {
 	addressOf, addressText, count, type Udp, type UdpCounters, type UdpHandlers, type UdpOptions,
@@ -301,5 +302,6 @@ class PortableUdp implements Udp {
 		clearInterval(this.#checking)
 		for (const socket of this.#sockets.values()) socket.close()
 		this.#sockets.clear()
+		giveBack(this.#options.port)
 	}
 }
