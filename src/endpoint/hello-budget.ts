@@ -1,5 +1,6 @@
-// How many Hellos may be answered now. With nobody to disturb: as many as come. Beside established
-// traffic: a share of the processor, by what an answer was measured to cost on this machine.
+// How many Hellos may be answered now: a share of the processor, by what an answer was measured to
+// cost on this machine. With nobody to disturb all of it, but never many in a row: looking at a
+// Hello costs a fiftieth of answering it, and a client at which nobody looks never gets in.
 
 import { SECOND, type Nanos } from '../base/time.ts'
 
@@ -8,8 +9,9 @@ import { SECOND, type Nanos } from '../base/time.ts'
  * packets cost to receive, less than a fifth.
  */
 const SHARE = 0.1
-/** Answers in a row, at most. */
-const BURST = 16
+/** Answers in a row, at most: packets that come meanwhile must find room in the socket. */
+const BURST_ALONE = 16
+const BURST = 2
 /**
  * Traffic within this time counts as present. A transfer that a flood has made pause must not look
  * like one that has ended, or the flood would get the whole processor and keep it.
@@ -17,14 +19,14 @@ const BURST = 16
 const RECENT: Nanos = 2 * SECOND
 
 export class HelloBudget {
-	readonly #perNano: number
-	#tokens = BURST
+	readonly #answerCost: Nanos
+	#tokens = BURST_ALONE
 	#filledAt: Nanos = 0
 	#trafficAt: Nanos = -RECENT
 
 	/** answerCost: the measured time of one answer. */
 	constructor(answerCost: Nanos) {
-		this.#perNano = SHARE / answerCost
+		this.#answerCost = answerCost
 	}
 
 	/** Established connections moved data. */
@@ -34,9 +36,9 @@ export class HelloBudget {
 
 	/** Whether one more Hello may be answered; if so it is counted. */
 	take(now: Nanos): boolean {
-		this.#tokens = Math.min(BURST, this.#tokens + (now - this.#filledAt) * this.#perNano)
+		const burst = this.#isAlone(now) ? BURST_ALONE : BURST
+		this.#tokens = Math.min(burst, this.#tokens + (now - this.#filledAt) / this.#interval(now))
 		this.#filledAt = now
-		if (now - this.#trafficAt >= RECENT) return true
 		if (this.#tokens < 1) return false
 		this.#tokens--
 		return true
@@ -44,7 +46,15 @@ export class HelloBudget {
 
 	/** When take will say yes again, if Hellos wait; never now, whatever rounding does. */
 	nextAt(now: Nanos): Nanos {
-		return now + Math.ceil(Math.max(0, 1 - this.#tokens) / this.#perNano) + 1
+		return now + Math.ceil(Math.max(0, 1 - this.#tokens) * this.#interval(now)) + 1
+	}
+
+	#interval(now: Nanos): Nanos {
+		return this.#isAlone(now) ? this.#answerCost : this.#answerCost / SHARE
+	}
+
+	#isAlone(now: Nanos): boolean {
+		return now - this.#trafficAt >= RECENT
 	}
 }
 

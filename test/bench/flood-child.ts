@@ -1,7 +1,9 @@
 // A flood of Hellos whose sources are spoofed, all over 127.0.0.0/8: ADDRESS COUNT PER_SECOND
 // garbage|valid. They were made and sealed before, and come in a burst every millisecond: what an
 // attacker can do cheapest, and what takes least of the processor that the others share with it.
+// Says when it is ready, and begins at the first byte of input.
 
+import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { makeSlot, type Slot } from '../../src/base/slots.ts'
 import { SECOND } from '../../src/base/time.ts'
@@ -49,6 +51,8 @@ function send(from: number): void {
 	for (let done = 0; done < BATCH;) done += udp.sendBatch(slots, from + done, BATCH - done)
 }
 
+console.log('ready')
+await once(process.stdin, 'data')
 const start = clock()
 for (let sent = 0; sent < Number(count); await pause(1)) {
 	const due = ((clock() - start) / SECOND) * Number(perSecond)

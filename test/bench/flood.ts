@@ -33,18 +33,19 @@ async function beside(
 	await pause(1000)
 	const before = residentKib(server)
 	const file = zeros(context, megabytes)
+	const target = aside ? await silent(context, address) : address
 	const attacker = flood === undefined ? undefined
-		: startFlood(client, aside ? await silent(context, address) : address, flood, context.quick)
-	if (attacker !== undefined) await pause(500)
+		: await readyFlood(client, target, flood, context.quick)
 	const cpu = cpuSecondsOf(server.pid)
 	let perGigabyte = 0
-	const [seconds, slowest] = await Promise.all([
-		timed(async () => {
-			await upload(client, sink, file)
-			perGigabyte = ((cpuSecondsOf(server.pid) - cpu) / megabytes) * 1000
-		}),
-		newcomers(client, address),
-	])
+	const transfer = timed(async () => {
+		await upload(client, sink, file)
+		perGigabyte = ((cpuSecondsOf(server.pid) - cpu) / megabytes) * 1000
+	})
+	// It is in before the flood: how long that takes otherwise is the newcomers' figure.
+	await server.untilPrinted(/closed[^]* opened /)
+	attacker?.feed('now')
+	const [seconds, slowest] = await Promise.all([transfer, newcomers(client, address)])
 	await attacker?.ended
 	return [megabytes / seconds, slowest, (residentKib(server) - before) / KIB, perGigabyte]
 }
@@ -53,10 +54,15 @@ function upload(client: Side, address: string, file: string): Promise<void> {
 	return client.run('sh', ['-c', `exec ${PROGRAM} connect '${address}' < ${file}`])
 }
 
-function startFlood(client: Side, address: string, flood: Flood, quick: boolean): Started {
+/** It begins when it is fed. */
+async function readyFlood(
+	client: Side, address: string, flood: Flood, quick: boolean,
+): Promise<Started> {
 	const hellos = quick ? HELLOS / 4 : HELLOS
-	return client.start(process.execPath,
+	const attacker = client.start(process.execPath,
 		[CHILD, address, String(hellos), String(PER_SECOND), flood])
+	await attacker.untilPrinted(/ready/)
+	return attacker
 }
 
 /** The same address at a port where nobody reads. */

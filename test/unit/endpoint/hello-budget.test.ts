@@ -3,13 +3,21 @@ import { MILLISECOND, type Nanos } from '../../../src/base/time.ts'
 import { HelloBudget } from '../../../src/endpoint/hello-budget.ts'
 
 const COST: Nanos = 123_457
-/** Of one core, beside traffic; and answers in a row. */
+/** Of one core, beside traffic; and answers in a row, without and beside traffic. */
 const SHARE = 0.1
-const BURST = 16
+const BURST_ALONE = 16
+const BURST = 2
 
-test('without traffic every Hello may be answered', (t) => {
+test('without traffic Hellos may have the whole processor, a burst at a time', (t) => {
 	const budget = new HelloBudget(COST)
-	for (let i = 0; i < 1000; i++) t.true(budget.take(0))
+	for (let i = 0; i < BURST_ALONE; i++) t.true(budget.take(0))
+	t.false(budget.take(0))
+	let now: Nanos = 0
+	for (let i = 1; i <= 1000; i++) {
+		now = budget.nextAt(now)
+		t.true(budget.take(now))
+	}
+	t.true(now <= 1001 * COST, `${now}`)
 })
 
 test('beside traffic answers take their share of a core, and no more', (t) => {
@@ -30,8 +38,17 @@ test('traffic that pauses for a second is still there', (t) => {
 	let taken = 0
 	for (let now = 0; now < 1000 * MILLISECOND; now += COST) if (budget.take(now)) taken++
 	t.true(taken <= SHARE * 1000 * MILLISECOND / COST + BURST, `${taken}`)
-	t.true(budget.take(5000 * MILLISECOND))
-	for (let i = 0; i < 100; i++) t.true(budget.take(5000 * MILLISECOND))
+	for (let i = 0; i < BURST_ALONE; i++) t.true(budget.take(5000 * MILLISECOND))
+	t.true(budget.nextAt(5000 * MILLISECOND) <= 5000 * MILLISECOND + COST + 1)
+})
+
+test('beside traffic never many in a row, however long nobody came', (t) => {
+	const budget = new HelloBudget(COST)
+	for (let now: Nanos = 0; now < 3000 * MILLISECOND; now += 500 * MILLISECOND) {
+		budget.traffic(now)
+		for (let i = 0; i < BURST; i++) t.true(budget.take(now))
+		t.false(budget.take(now))
+	}
 })
 
 test('when it says that it is time again, it is: time goes on and the Hello is answered', (t) => {
