@@ -102,11 +102,13 @@ test('whoever ended first leaves TIME-WAIT first', (t) => {
 	}
 	const states = (): string => server.connections.map(({ state }) => state[0]).join('')
 	for (const expected of ['ctt', 'cct', 'ccc']) {
+		world.runFor(10 * MILLISECOND) // Hellos have their share of the time
 		const puppet = new Puppet({ random, serverKey: server.publicKey })
 		puppet.shake(server, world.now)
 		t.is(puppet.give(server, puppet.wrap(ask(1)), world.now), undefined)
 		t.is(states().slice(0, 3), expected)
 	}
+	world.runFor(10 * MILLISECOND)
 	const last = new Puppet({ random, serverKey: server.publicKey })
 	last.shake(server, world.now)
 	t.is(last.give(server, last.wrap(ask(1)), world.now), 'full', 'open connections are nobody\'s')

@@ -119,10 +119,15 @@ test('strangers may use the old extension for its time, and not longer', (t) => 
 		t.is(puppet.give(server, puppet.hello(), change + after), drop, `${extension}, ${after} later`)
 		puppet.take(server, change + after)
 	}
-	const early = stranger(1)
-	const late = change + EXTENSION_OVERLAP
-	early.shake(server, late - SECOND)
-	t.is(early.give(server, early.wrap(ask(1)), late), 'extension', 'nor open a connection')
+})
+
+test('who shook hands by the old extension opens no connection by it later', (t) => {
+	const random = new Rng(5)
+	const server = new ServerNode({ random, extension: value(1) })
+	server.extension.change(value(2), 0)
+	const early = new Puppet({ random, serverKey: server.publicKey, serverExtension: value(1) })
+	early.shake(server, EXTENSION_OVERLAP - SECOND)
+	t.is(early.give(server, early.wrap(ask(1)), EXTENSION_OVERLAP), 'extension')
 })
 
 test('an open connection is refused by an extension that is not ours', (t) => {
