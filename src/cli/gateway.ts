@@ -145,7 +145,10 @@ function untilStopped(
 			const message = error instanceof Error ? error.message : String(error)
 			const place = error instanceof Usage && error.place.line !== undefined
 				? { file: error.place.file ?? '', line: error.place.line } : {}
-			log.say('error', 'reload', { message, ...place, kept: 'the routes as they were' })
+			// A large reload that is refused in its middle has changed some: the number is what counts.
+			const kept = error instanceof Usage ? 'the routes as they were'
+				: `the ${gateway.status(false).routes} routes in force`
+			log.say('error', 'reload', { message, ...place, kept })
 		})
 	})
 	return new Promise((resolve, reject) => {

@@ -74,12 +74,23 @@ export function* nftPortions(
 	if (portion.count > 0) yield portion.take()
 }
 
-/** Gathers what changes in the tables from now on. */
+/** A route that came or went. */
+interface Step {
+	readonly extension: Bytes
+	readonly target: Target
+	readonly isThere: boolean
+}
+
+/** Gathers what changes in the tables from now on, and can undo what the kernel refuses of it. */
 export class NftDifferences implements RouteChanges {
+	readonly #tables: Tables
 	readonly #layout: NftLayout
 	readonly #portion: Portion
+	/** Since the last transaction that was accepted. */
+	readonly #steps: Step[] = []
 
-	constructor(layout: NftLayout) {
+	constructor(tables: Tables, layout: NftLayout) {
+		this.#tables = tables
 		this.#layout = layout
 		this.#portion = new Portion(layout.table)
 	}
@@ -93,11 +104,31 @@ export class NftDifferences implements RouteChanges {
 		return this.#portion.take()
 	}
 
+	/** The kernel has what was taken. */
+	accepted(): void {
+		this.#steps.length = 0
+	}
+
+	/** The tables become again what the kernel has. */
+	undo(): void {
+		const tables = this.#tables
+		tables.changes = undefined
+		for (const { extension, target, isThere } of this.#steps.reverse()) {
+			if (isThere) tables.deleteRoute(extension)
+			else tables.putBack(extension, target)
+		}
+		this.#steps.length = 0
+		this.#portion.take()
+		tables.changes = this
+	}
+
 	routeSet(extension: Bytes, target: Target): void {
+		this.#steps.push({ extension: extension.slice(), target, isThere: true })
 		putRoute(this.#portion, 'add', this.#layout, extension, target)
 	}
 
 	routeDeleted(extension: Bytes, target: Target): void {
+		this.#steps.push({ extension: extension.slice(), target, isThere: false })
 		putRoute(this.#portion, 'delete', this.#layout, extension, target)
 	}
 
@@ -106,7 +137,9 @@ export class NftDifferences implements RouteChanges {
 	}
 
 	localRemoved(target: Target): void {
-		putLocal(this.#portion, 'delete', this.#layout, target)
+		// A server may be named with the public port and without: one element stands for both.
+		putLocal(this.#portion, 'delete', this.#layout, target,
+			(address, port) => !this.#tables.isRouted4(address, port))
 	}
 }
 
@@ -161,11 +194,15 @@ function changesPort(port: number, ports: readonly number[]): boolean {
 }
 
 /** IPv6 servers are translated in userspace: the kernel does not know them. */
-function putLocal(to: Portion, verb: Verb, { ports }: NftLayout, target: Target): void {
+function putLocal(
+	to: Portion, verb: Verb, { ports }: NftLayout, target: Target,
+	isWanted = (_address: number, _port: number): boolean => true,
+): void {
 	if (target.kind !== 'ipv4') return
 	const address = formatIpv4(target.address)
 	const quoted = `0x${target.address.toString(16).padStart(8, '0')}`
 	for (const port of target.port === 0 ? ports : [target.port]) {
+		if (!isWanted(target.address, port)) continue
 		to.put(verb, 'ip', 'locals', `${address} . ${port}`)
 		to.put(verb, 'ip', 'quoted', `${quoted} . ${port}`)
 		if (ports.includes(port)) continue

@@ -101,8 +101,8 @@ export class Tables {
 		return this.#decoder?.fence
 	}
 
-	get isSealed(): boolean {
-		return this.#decoder?.sealer !== undefined
+	get sealer(): Sealer | undefined {
+		return this.#decoder?.sealer
 	}
 
 	setFence(fence: Fence | undefined, sealer: Sealer | undefined): void {
@@ -136,10 +136,15 @@ export class Tables {
 			return `${toHex(extension)}: more than ${this.routes.capacity} routes`
 		}
 		if (old >= 0) this.#forget(extension, this.routes.targetOf(old))
+		this.putBack(extension, target)
+		return undefined
+	}
+
+	/** A route that was there already, and for which there is room. */
+	putBack(extension: Bytes, target: Target): void {
 		this.routes.set(extension, 0, target)
 		this.changes?.routeSet(extension, target)
 		if (this.locals.add(target)) this.changes?.localAdded(target)
-		return undefined
 	}
 
 	deleteRoute(extension: Bytes): boolean {
@@ -179,11 +184,16 @@ export class Tables {
 
 	/** Whether packets from this address and port leave under the public address. */
 	isLocal4(address: number, port: number): boolean {
-		if (this.locals.has4(address, port)) return true
-		if (this.isPort(port) && this.locals.has4(address, 0)) return true
+		if (this.isRouted4(address, port)) return true
 		const fence = this.fence
 		return fence !== undefined && fence.allowsPort(port) && fence.allows4(address)
 			&& this.forbidden.why4(address) === undefined
+	}
+
+	/** The same, by a route alone. */
+	isRouted4(address: number, port: number): boolean {
+		return this.locals.has4(address, port)
+			|| (this.isPort(port) && this.locals.has4(address, 0))
 	}
 
 	isLocal6(p: Bytes, at: number, port: number): boolean {

@@ -14,14 +14,17 @@ export class Crowd {
 	isThere = false
 	readonly #ifname: string
 	readonly #most: number
-	readonly #changed: () => void
+	readonly #changed: () => Promise<void>
 	#timer: NodeJS.Timeout | undefined
 	#packets = 0
 	#at = 0
 	#quiet = 0
 
-	/** most: packets a second that one may send. changed: isThere is another now. */
-	constructor(ifname: string, most: number, changed: () => void) {
+	/**
+	 * most: packets a second that one may send. changed: isThere is another now; where that fails,
+	 * the next look tries again.
+	 */
+	constructor(ifname: string, most: number, changed: () => Promise<void>) {
 		this.#ifname = ifname
 		this.#most = most
 		this.#changed = changed
@@ -50,6 +53,6 @@ export class Crowd {
 		const there = this.isThere ? this.#quiet < QUIET_LOOKS : rate >= this.#most * ARM
 		if (there === this.isThere) return
 		this.isThere = there
-		this.#changed()
+		this.#changed().catch(() => { this.isThere = !there })
 	}
 }

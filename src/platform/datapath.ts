@@ -16,8 +16,11 @@ export interface Datapath {
 	/** What a person should know: what this datapath cannot do with these tables. */
 	readonly notes: readonly string[]
 	start(): Promise<void>
-	/** Brings a datapath with its own copy of the tables up to date. */
-	refresh(): Promise<void>
+	/**
+	 * Brings a datapath with its own copy of the tables up to date, all at once or not at all; rules:
+	 * the fence or the keys are others as well.
+	 */
+	refresh(rules?: boolean): Promise<void>
 	/** Packets that got lost below the decision, by reason. */
 	losses(): Map<string, number>
 	/** Everything that was put into the kernel is gone on return. */

@@ -22,7 +22,7 @@ import {
 	nftTableName,
 	type NftTable,
 } from './nft.ts'
-import { causeOf } from './trouble.ts'
+import { causeOf, messageOf, Trouble } from './trouble.ts'
 
 export interface NftOptions {
 	readonly wan: string
@@ -30,6 +30,8 @@ export interface NftOptions {
 	readonly routeCounters: boolean
 	/** undefined: what the kernel cannot forward is dropped. */
 	readonly helper: PacketDatapath | undefined
+	/** Rules that nobody waits for; they are tried again. */
+	refused?(error: unknown): void
 }
 
 /** The longest packet that goes inward. */
@@ -59,7 +61,7 @@ export class NftDatapath implements Datapath {
 		this.#near = this.#shortWay()
 		const { sourceRate, targetRate } = forwarder.tables
 		const most = Math.min(sourceRate.perSecond, targetRate.perSecond)
-		this.#crowd = new Crowd(options.wan, most, () => void this.refence().catch(() => undefined))
+		this.#crowd = new Crowd(options.wan, most, () => this.#limit())
 		if (options.helper === undefined) {
 			this.notes.push('no packet sockets: sealed and encoded extensions, IPv6 servers and '
 				+ 'ICMP errors are not forwarded')
@@ -83,13 +85,22 @@ export class NftDatapath implements Datapath {
 			const divertPorts = this.#options.helper?.openDiverts() ?? []
 			this.#settings = this.#checked(divertPorts)
 			await this.#load(this.#settings)
-			this.#differences = new NftDifferences(this.#settings)
+			this.#differences = new NftDifferences(this.#forwarder.tables, this.#settings)
 			this.#forwarder.tables.changes = this.#differences
 			await this.#options.helper?.start()
 			this.#crowd.start()
 		} catch (error) {
-			this.stop()
+			this.#stopAfter(error)
 			throw error
+		}
+	}
+
+	/** What refused the rules may refuse their removal too: both are said. */
+	#stopAfter(error: unknown): void {
+		try {
+			this.stop()
+		} catch (left) {
+			throw new Trouble('load', 'nft rules', `${messageOf(error)}; ${messageOf(left)}`)
 		}
 	}
 
@@ -116,7 +127,8 @@ export class NftDatapath implements Datapath {
 		return {
 			table: this.table, comment: `curvegate pid ${process.pid}`, wan, lan,
 			address: tables.address >>> 0, ports: tables.ports,
-			fence: tables.fence, sealed: tables.isSealed, divertPorts, lanMac: findInterface(lan).mac,
+			fence: tables.fence, sealed: tables.sealer !== undefined, divertPorts,
+			lanMac: findInterface(lan).mac,
 			near: this.#near, sourceCheck: sourceCheck(wan), limited: this.#crowd.isThere,
 			sourceRate: tables.sourceRate, targetRate: tables.targetRate,
 			direct: tables.routes.directCount > 0,
@@ -166,22 +178,32 @@ export class NftDatapath implements Datapath {
 		const text = nftLearn(this.#settings, learnt.map(({ extension }) => extension),
 			learnt.map(({ address }) => address))
 		// A full map is no trouble: userspace goes on with these.
-		void this.#apply(text).catch(() => undefined)
+		this.#inTurn(() => nftApply(text)).catch(() => undefined)
 	}
 
-	#apply(text: string): Promise<void> {
-		const done = this.#queue.then(() => text === '' ? undefined : nftApply(text))
+	#inTurn(work: () => Promise<void>): Promise<void> {
+		const done = this.#queue.then(work)
 		this.#queue = done.catch(() => undefined)
 		return done
 	}
 
 	/** Sends the differences since the last time. */
-	async refresh(): Promise<void> {
+	async refresh(rules = false): Promise<void> {
 		await this.#options.helper?.refresh()
-		await this.#apply(this.#differences?.take() ?? '')
-		// Rules for direct servers are there only when such servers are.
-		const direct = this.#forwarder.tables.routes.directCount > 0
-		if (this.#settings !== undefined && direct !== this.#settings.direct) await this.refence()
+		await this.#inTurn(async () => {
+			if (this.#settings === undefined) return
+			const elements = this.#differences?.take() ?? ''
+			// Rules for direct servers are there only when such servers are.
+			const direct = this.#forwarder.tables.routes.directCount > 0
+			if (rules || direct !== this.#settings.direct) await this.#replaceRules(elements)
+			else if (elements !== '') await nftApply(elements)
+			this.#differences?.accepted()
+		})
+	}
+
+	/** After a refresh that was refused: the tables become again what the kernel has. */
+	undo(): void {
+		this.#differences?.undo()
 	}
 
 	/** A large reload does not wait for its end to begin. */
@@ -189,12 +211,22 @@ export class NftDatapath implements Datapath {
 		return this.#differences?.count ?? 0
 	}
 
-	/** After the fence or the keys changed: new rules over the same elements, in one transaction. */
-	async refence(): Promise<void> {
+	/** New rules over the same elements, in one transaction. */
+	async #replaceRules(elements = ''): Promise<void> {
 		if (this.#settings === undefined) return
-		this.#settings = this.#settingsFor(this.#settings.divertPorts)
+		const settings = this.#settingsFor(this.#settings.divertPorts)
 		const flush = `flush table ip ${this.table}\nflush table netdev ${this.table}\n`
-		await this.#apply(nftForget(this.table) + flush + nftChains(this.#settings))
+		await nftApply(elements + nftForget(this.table) + flush + nftChains(settings))
+		this.#settings = settings
+	}
+
+	async #limit(): Promise<void> {
+		try {
+			await this.#inTurn(() => this.#replaceRules())
+		} catch (error) {
+			this.#options.refused?.(error)
+			throw error
+		}
 	}
 
 	stopKernel(): void {
@@ -228,9 +260,22 @@ function sourceCheck(wan: string): NftSettings['sourceCheck'] {
 	return values.includes('1') ? 'strict' : 'none'
 }
 
-/** Tables that a gateway for this interface left when it was killed. */
-export function nftLeftovers(wan: string): NftTable[] {
-	return nftOwnTables(wan).filter(({ pid }) => pid !== process.pid && !isAlive(pid))
+/**
+ * Removes what a gateway for this interface left when it was killed, or this one when it could not
+ * remove it: it would forward beside another datapath. Why it is still there; undefined: it is not.
+ */
+export function nftSweep(wan: string): string | undefined {
+	let left: NftTable[] = []
+	try {
+		left = nftOwnTables(wan).filter(({ pid }) => pid === process.pid || !isAlive(pid))
+		if (left.length > 0) nftApplyNow(nftDelete(left))
+		return undefined
+	} catch (error) {
+		// Where nobody can ask, nobody knows of any.
+		const [first] = left
+		return first && `rules that pid ${first.pid} left forward too: ${messageOf(error)}; `
+			+ `cure: nft delete table ip ${first.name}, and the same in netdev`
+	}
 }
 
 function isAlive(pid: number): boolean {

@@ -6,12 +6,12 @@ import type { Datapath, DatapathName } from '../platform/datapath.ts'
 import { libc } from '../platform/linux/libc.ts'
 import { PacketDatapath } from '../platform/linux/packet-datapath.ts'
 import { readSysctl, writeSysctl } from '../platform/network.ts'
-import { NftDatapath } from '../platform/nft-datapath.ts'
+import { NftDatapath, nftSweep } from '../platform/nft-datapath.ts'
 import { nftMissing, nftOwnTables, nftRouteCounters } from '../platform/nft.ts'
 import type { Platform } from '../platform/platform.ts'
 import { RawDatapath, rawMissing } from '../platform/portable/raw.ts'
 import { RelayDatapath } from '../platform/portable/relay-datapath.ts'
-import { causeOf, Trouble } from '../platform/trouble.ts'
+import { messageOf, Trouble } from '../platform/trouble.ts'
 import type { GatewayParts } from './gateway.ts'
 
 export interface Choice {
@@ -19,8 +19,8 @@ export interface Choice {
 	readonly reason: string
 	/** Changes that the kernel does not know yet. */
 	pending(): number
-	/** The fence or the keys are others now. */
-	refence(): Promise<void>
+	/** After a refresh that was refused: the tables are what the datapath goes by. */
+	undo(): void
 	/** Whether what was put into the kernel is still there. */
 	isThere(): boolean
 	/** The kernel's counters, by name. */
@@ -33,6 +33,8 @@ export interface ChooseOptions {
 	/** Those that are not to be tried, and why. */
 	readonly broken: ReadonlyMap<DatapathName, string>
 	readonly routeCounters: boolean
+	/** Something beside the routes was refused; it is tried again. */
+	onRefused(error: unknown): void
 	onBroken(name: DatapathName, error: unknown): void
 }
 
@@ -49,17 +51,20 @@ export async function chooseDatapath(parts: GatewayParts, options: ChooseOptions
 			continue
 		}
 		try {
-			return await start(name, parts, options, reasonOf(wanted, name, reasons) + leak(name))
+			return await start(name, parts, options,
+				reasonOf(wanted, name, reasons) + beside(name, parts.spec.wan))
 		} catch (error) {
-			reasons.push(`${name}: ${causeText(error)}`)
+			reasons.push(`${name}: ${messageOf(error)}`)
 		}
 	}
-	const what = wanted === 'auto' ? 'any datapath' : `datapath ${wanted}`
-	throw new Trouble('start', what, reasons.join('; '))
+	if (wanted === 'auto') throw new Trouble('start', 'any datapath', reasons.join('; '))
+	const why = reasons.join('; ').slice(`${wanted}: `.length)
+	throw new Trouble('start', `datapath ${wanted}`, `${why}; cure: ${cureOf(why)}`)
 }
 
-function causeText(error: unknown): string {
-	return error instanceof Trouble ? error.message : causeOf(error)
+function cureOf(why: string): string {
+	const rights = /not permitted/.test(why) ? 'root or CAP_NET_ADMIN and CAP_NET_RAW, or ' : ''
+	return `${rights}--datapath auto, which takes the best that works`
 }
 
 function reasonOf(wanted: string, name: DatapathName, reasons: readonly string[]): string {
@@ -67,10 +72,16 @@ function reasonOf(wanted: string, name: DatapathName, reasons: readonly string[]
 	return reasons.length === 0 ? 'the fastest, and it works here' : `not ${reasons.join('; not ')}`
 }
 
+/** What the kernel does beside a datapath that is not its own. */
+function beside(name: DatapathName, wan: string): string {
+	if (name === 'nftables') return ''
+	const left = nftSweep(wan)
+	return (left === undefined ? '' : `; ${left}`) + leak(name)
+}
+
 /** Packet and raw sockets only see copies: what the kernel does with its own is the kernel's. */
 function leak(name: DatapathName): string {
-	if (name !== 'packet' && name !== 'raw') return ''
-	if (readSysctl(IP_FORWARD) !== '1') return ''
+	if (name === 'relay' || readSysctl(IP_FORWARD) !== '1') return ''
 	return `; ${IP_FORWARD} is on, so the kernel also forwards what local servers send, untranslated `
 		+ `and under local addresses; cure: sysctl -w ${IP_FORWARD}=0`
 }
@@ -85,7 +96,7 @@ function missing(name: DatapathName, { spec }: GatewayParts): string | undefined
 				libc()
 				return undefined
 			} catch (error) {
-				return causeText(error)
+				return messageOf(error)
 			}
 		case 'raw':
 			return rawMissing()
@@ -101,7 +112,7 @@ function forwarding(apply: boolean): string | undefined {
 		writeSysctl(IP_FORWARD, '1')
 		return undefined
 	} catch (error) {
-		return causeText(error)
+		return messageOf(error)
 	}
 }
 
@@ -112,7 +123,7 @@ async function start(
 	const datapath = make(name, parts, options)
 	await datapath.start()
 	return {
-		datapath, reason, pending: () => 0, refence: async () => undefined, isThere: () => true,
+		datapath, reason, pending: () => 0, undo: () => undefined, isThere: () => true,
 		counters: () => new Map(), routeCounters: () => new Map(),
 	}
 }
@@ -142,14 +153,14 @@ async function startNft(
 		}, options.platform.random, broken)
 		: undefined
 	const datapath: NftDatapath = new NftDatapath(forwarder, {
-		...sides, routeCounters: options.routeCounters, helper,
+		...sides, routeCounters: options.routeCounters, helper, refused: options.onRefused,
 	})
 	await datapath.start()
 	const { table } = datapath
 	return {
 		datapath, reason,
 		pending: () => datapath.pending,
-		refence: () => datapath.refence(),
+		undo: () => datapath.undo(),
 		isThere: () => nftOwnTables(spec.wan).some(({ name }) => name === table),
 		counters: () => datapath.counters(),
 		routeCounters: () =>

@@ -13,7 +13,7 @@ import type { Datapath, DatapathName } from '../platform/datapath.ts'
 import { findInterface, ownAddresses } from '../platform/network.ts'
 import type { Platform } from '../platform/platform.ts'
 import { readSealKeys } from '../platform/sealdir.ts'
-import { causeOf, Trouble, Usage } from '../platform/trouble.ts'
+import { causeOf, messageOf, Trouble, Usage } from '../platform/trouble.ts'
 import { DROPS, type Drop } from '../wire/drop.ts'
 import { formatIpv4 } from '../wire/ip.ts'
 import { chooseDatapath, type Choice } from './gateway-datapath.ts'
@@ -35,7 +35,7 @@ export interface GatewayStatus {
 	readonly lan: string
 	readonly address: number
 	readonly ports: readonly number[]
-	readonly datapath: DatapathName
+	readonly datapath: DatapathName | 'none'
 	/** Why this one. */
 	readonly reason: string
 	readonly routes: number
@@ -134,6 +134,8 @@ class RunningGateway implements Gateway {
 	readonly #kernelRoutes = new Remembered(ROUTE_COUNTERS_MS, () => this.#choice?.routeCounters())
 	/** Datapaths that stopped working. */
 	readonly #broken = new Map<DatapathName, string>()
+	/** Why there is none; said once, and tried again. */
+	#none: string | undefined
 
 	constructor(parts: GatewayParts, platform: Platform, log: Log) {
 		this.#parts = parts
@@ -154,9 +156,11 @@ class RunningGateway implements Gateway {
 		const choice = await chooseDatapath(this.#parts, {
 			platform: this.#platform, broken: this.#broken, routeCounters,
 			onBroken: (name, error) => this.#fallBack(name, error),
+			onRefused: (error) => this.#say('rules-refused', error),
 		})
 		if (this.#stopped) return choice.datapath.stop()
 		this.#choice = choice
+		this.#none = undefined
 		const { datapath, reason } = choice
 		this.#log.say('info', 'gateway', { datapath: datapath.name, reason })
 		for (const note of datapath.notes) this.#log.say('warn', 'gateway', { note })
@@ -169,26 +173,35 @@ class RunningGateway implements Gateway {
 			this.#log.say('error', 'datapath-broken', { datapath: name, cause: causeOf(error) })
 			this.#broken.set(name, `stopped working: ${causeOf(error)}`)
 			await this.#restart()
-		}).catch((failure: unknown) => {
-			this.#log.say('error', 'no-datapath', { cause: causeOf(failure) })
-		})
+		}).catch((failure: unknown) => this.#sayNone(failure))
+	}
+
+	#say(event: string, error: unknown): void {
+		this.#log.say('error', event, { cause: messageOf(error), doing: 'try again' })
+	}
+
+	#sayNone(error: unknown): void {
+		if (this.#none === messageOf(error)) return
+		this.#none = messageOf(error)
+		this.#say('no-datapath', error)
 	}
 
 	/** Is what we put into the kernel still there, and is this machine still what it was? */
 	#look(): void {
 		const choice = this.#choice
 		const follows = this.#follower.look()
-		if (!follows && (choice === undefined || this.#isThere(choice))) return
+		if (!follows && choice !== undefined && this.#isThere(choice)) return
 		this.#changing = this.#changing.then(async () => {
 			if (this.#stopped) return
 			if (this.#follower.look()) await this.#follow()
-			if (choice === undefined || this.#choice !== choice || this.#isThere(choice)) return
-			this.#log.say('warn', 'rules-gone',
-				{ datapath: choice.datapath.name, doing: 'load them again' })
+			if (this.#choice !== choice) return
+			if (choice !== undefined) {
+				if (this.#isThere(choice)) return
+				this.#log.say('warn', 'rules-gone',
+					{ datapath: choice.datapath.name, doing: 'load them again' })
+			}
 			await this.#restart()
-		}).catch((error: unknown) => {
-			this.#log.say('error', 'no-datapath', { cause: causeOf(error) })
-		})
+		}).catch((error: unknown) => this.#sayNone(error))
 	}
 
 	async #follow(): Promise<void> {
@@ -203,8 +216,13 @@ class RunningGateway implements Gateway {
 			this.#broken.clear()
 			return await this.#restart()
 		}
-		if (tables.fence !== undefined) await this.#choice?.refence()
-		await this.#choice?.datapath.refresh()
+		try {
+			await this.#choice?.datapath.refresh(tables.fence !== undefined)
+		} catch (error) {
+			// What may not be forwarded to any more is in force still.
+			this.#say('rules-refused', error)
+			await this.#restart()
+		}
 	}
 
 	async #restart(): Promise<void> {
@@ -230,14 +248,18 @@ class RunningGateway implements Gateway {
 		const fences = readFence(spec)
 		let result: ReloadResult = { routes: 0, added: 0, changed: 0, removed: 0 }
 		const changing = this.#changing.then(async () => {
-			result = await loadRoutes(tables, spec.routes, spec.routesFile, async () => {
-				if ((this.#choice?.pending() ?? 0) >= PORTION) await this.#choice?.datapath.refresh()
-			})
-			if (spec.encoded !== undefined || tables.fence !== undefined) {
+			const { fence, sealer } = tables
+			try {
+				result = await loadRoutes(tables, spec.routes, spec.routesFile, async () => {
+					if ((this.#choice?.pending() ?? 0) >= PORTION) await this.#choice?.datapath.refresh()
+				})
 				tables.setFence(fences.fence, fences.sealer)
-				await this.#choice?.refence()
+				await this.#choice?.datapath.refresh((fences.fence ?? fence) !== undefined)
+			} catch (error) {
+				tables.setFence(fence, sealer)
+				this.#choice?.undo()
+				throw error
 			}
-			await this.#choice?.datapath.refresh()
 			this.#follower.forget()
 			this.#spec = spec
 		})
@@ -255,7 +277,7 @@ class RunningGateway implements Gateway {
 		for (const drop of DROPS) drops[drop] += kernel.get(`c_${drop}`) ?? 0
 		return {
 			wan: spec.wan, lan: spec.lan, address: tables.address >>> 0, ports: tables.ports,
-			datapath: choice?.datapath.name ?? 'relay', reason: choice?.reason ?? 'none works',
+			datapath: choice?.datapath.name ?? 'none', reason: choice?.reason ?? this.#none ?? 'starts',
 			routes: tables.routes.count,
 			forwardedIn: forwarder.forwardedIn + (kernel.get('c_in') ?? 0),
 			forwardedOut: forwarder.forwardedOut + (kernel.get('c_out') ?? 0),

@@ -45,6 +45,7 @@ export type Pause = () => Promise<void>
 
 /** Some four thousand lines between two pauses. */
 const PIECE_BYTES = 1 << 18
+const PIECE_ROUTES = 4096
 
 /**
  * Makes the tables hold exactly `fixed` and what the file says. Throws Usage with file, line and
@@ -66,7 +67,7 @@ export async function loadRoutes(
 		return tables.setRoute(extension, target)
 	}
 	// Removals first: the others may need their room.
-	result.removed = await removeMissing(tables, fixed, file)
+	result.removed = await removeMissing(tables, fixed, file, pause)
 	for (const route of fixed) {
 		const wrong = apply(route)
 		if (wrong !== undefined) throw new Usage(wrong)
@@ -81,7 +82,7 @@ export async function loadRoutes(
 }
 
 async function removeMissing(
-	tables: Tables, fixed: readonly Route[], file: string | undefined,
+	tables: Tables, fixed: readonly Route[], file: string | undefined, pause: Pause,
 ): Promise<number> {
 	const wanted = new Uint8Array(tables.routes.rows)
 	const mark = ({ extension }: Route): void => {
@@ -97,7 +98,7 @@ async function removeMissing(
 		if (wanted[row] === 1 || !tables.routes.isUsed(row)) continue
 		tables.routes.extensionOf(row, extension, 0)
 		tables.deleteRoute(extension)
-		removed++
+		if (++removed % PIECE_ROUTES === 0) await pause()
 	}
 	return removed
 }

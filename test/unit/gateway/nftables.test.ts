@@ -3,6 +3,7 @@
 
 import test from 'ava'
 import { fromHex } from '../../../src/base/hex.ts'
+import { randomBelow } from '../../../src/base/random.ts'
 import {
 	NftDifferences, nftForget, nftLearn, nftPortions,
 } from '../../../src/gateway/nft-elements.ts'
@@ -11,6 +12,7 @@ import type { NftSettings } from '../../../src/gateway/nft-text.ts'
 import { parseTarget, type Target } from '../../../src/gateway/target.ts'
 import { nftCheck, nftMissing } from '../../../src/platform/nft.ts'
 import { makeWorld } from '../../support/gateway-world.ts'
+import { makeGenerator } from '../../support/generator.ts'
 
 const tables = makeWorld(1, true).forwarder.tables
 
@@ -39,6 +41,9 @@ function extension(octet: string): Uint8Array {
 	return fromHex(octet.repeat(16), 16)!
 }
 
+const TARGETS = ['10.77.9.1', '10.77.9.1:4000', '10.77.9.2:5000', ':5001', '[fd00:77::9]',
+	'mac:02:00:00:00:00:07']
+
 const missing = nftMissing()
 
 for (const ports of [[4000], [4000, 4100, 4200]]) {
@@ -58,7 +63,7 @@ for (const ports of [[4000], [4000, 4100, 4200]]) {
 
 test('only differences are told, deletions first, and an unchanged route not at all', (t) => {
 	const mine = makeWorld(2, false).forwarder.tables
-	const differences = new NftDifferences(FAR)
+	const differences = new NftDifferences(mine, FAR)
 	mine.changes = differences
 	mine.setRoute(extension('11'), target('10.77.0.3:5000'))
 	t.is(differences.take(), '', 'the same again')
@@ -82,6 +87,50 @@ test('only differences are told, deletions first, and an unchanged route not at 
 	mine.deleteRoute(extension('44'))
 	const words = Array(4).fill('0x44444444').join(' . ')
 	t.is(differences.take(), `delete element netdev T macs { ${words} }\n`)
+})
+
+test('a server named with the public port and without is one local, until both are gone', (t) => {
+	const mine = makeWorld(3, false).forwarder.tables
+	const differences = new NftDifferences(mine, FAR)
+	mine.changes = differences
+	const locals = (): string[] => differences.take().match(/\w+ element ip T locals.*/g) ?? []
+	mine.setRoute(extension('e1'), target('10.77.9.9'))
+	mine.setRoute(extension('e2'), target('10.77.9.9:4000'))
+	t.is(locals().length, 1)
+	mine.deleteRoute(extension('e1'))
+	t.deepEqual(locals(), [])
+	mine.setRoute(extension('e1'), target('10.77.9.9'))
+	locals()
+	mine.deleteRoute(extension('e2'))
+	t.deepEqual(locals(), [])
+	mine.deleteRoute(extension('e1'))
+	t.deepEqual(locals(), ['delete element ip T locals { 10.77.9.9 . 4000 }'])
+})
+
+test('what the kernel refuses is undone: 300 seeded reloads', (t) => {
+	const random = makeGenerator(77)
+	const mine = makeWorld(4, false).forwarder.tables
+	const differences = new NftDifferences(mine, FAR)
+	mine.changes = differences
+	const held = (): string[] => {
+		const texts = [...nftPortions(mine, FAR)].flatMap((text) => text.split(/[{},\n]/))
+		return texts.map((text) => text.trim()).sort()
+	}
+	for (let reload = 0; reload < 300; reload++) {
+		const before = held()
+		for (let i = randomBelow(random, 20); i >= 0; i--) {
+			const octet = `e${randomBelow(random, 8)}`
+			if (randomBelow(random, 3) === 0) mine.deleteRoute(extension(octet))
+			else mine.setRoute(extension(octet), target(TARGETS[randomBelow(random, TARGETS.length)]!))
+		}
+		const isRefused = randomBelow(random, 2) === 0
+		if (randomBelow(random, 2) === 0) differences.take()
+		if (isRefused) {
+			differences.undo()
+			t.deepEqual(held(), before, `reload ${reload}`)
+			t.is(differences.take(), '')
+		} else differences.accepted()
+	}
 })
 
 test('a big table comes in portions that together hold every route once', (t) => {
