@@ -53,6 +53,10 @@ export interface Libc {
 	) => number
 }
 
+/** Free memory that glibc keeps of a heap; what it begins with, and raises unless it is told. */
+const TRIM_BYTES = 131_072
+const M_TRIM_THRESHOLD = -1
+
 let loaded: Libc | Trouble | undefined
 
 /** Loads once, and throws the same Trouble ever after when that failed. */
@@ -71,7 +75,10 @@ function load(): Libc | Trouble {
 	}
 	try {
 		const koffi: Koffi = createRequire(import.meta.url)('koffi')
-		return bindAll(koffi, koffi.load('libc.so.6'))
+		const library = koffi.load('libc.so.6')
+		// Each of Node's threads has a heap there; what compiling took would never be given back.
+		library.func('int mallopt(int, int)')(M_TRIM_THRESHOLD, TRIM_BYTES)
+		return bindAll(koffi, library)
 	} catch (error) {
 		const cause = error instanceof Error ? error.message.split('\n')[0]! : String(error)
 		return new Trouble('load', 'koffi', `${cause} (npm install koffi)`)

@@ -48,6 +48,45 @@ test('whatever comes in whatever order is accepted once, but nothing too old', (
 	}
 })
 
+test('what came in order is remembered as far back as the window, before and after a gap', (t) => {
+	for (const start of STARTS) {
+		for (const count of [1n, 2n, 31n, 64n, 2047n, 2048n, 2049n, 5000n]) {
+			const window = new NonceWindow()
+			const expected = model()
+			const isRight = (value: bigint): boolean => window.check(nonce(value), 0) === expected(value)
+			const last = start + count - 1n
+			for (let value = start; value <= last; value++) {
+				if (!isRight(value) || !window.accept(nonce(value), 0)) return t.fail(`${value}`)
+			}
+			// Before the first, the model would take what check alone does not remember.
+			const oldest = last - BigInt(NONCE_WINDOW) - 5n
+			const from = start > oldest ? start : oldest
+			for (let value = from; value <= last; value++) {
+				if (!isRight(value)) return t.fail(`${value} of ${start} to ${last}`)
+			}
+			t.true(isRight(last + 3n) && window.accept(nonce(last + 3n), 0))
+			for (let value = from; value <= last; value++) {
+				if (!isRight(value)) return t.fail(`${value} of ${start} to ${last}, after a gap`)
+			}
+			t.true(isRight(last + 1n) && !window.accept(nonce(last + 1n), 0))
+			t.true(isRight(last + 1n))
+			t.is(window.check(nonce(last + 2n), 0), undefined)
+		}
+	}
+	t.pass()
+})
+
+test('what is late before the first is taken once', (t) => {
+	const window = new NonceWindow()
+	window.accept(nonce(5000n), 0)
+	t.is(window.check(nonce(4999n), 0), undefined)
+	t.false(window.accept(nonce(4999n), 0))
+	t.is(window.check(nonce(4999n), 0), 'replay')
+	t.is(window.check(nonce(5000n), 0), 'replay')
+	t.is(window.check(nonce(4998n), 0), undefined)
+	t.is(window.check(nonce(5000n - BigInt(NONCE_WINDOW)), 0), 'nonce')
+})
+
 test('a burst of losses longer than the window is not final', (t) => {
 	const window = new NonceWindow()
 	window.accept(nonce(99n), 0)
