@@ -2,7 +2,6 @@
 // of them wants to be woken. It knows keys only through its session. spec: protocol.md 2.1, 3.3,
 // 4.9
 
-import type { Bytes } from '../base/bytes.ts'
 import type { Random } from '../base/random.ts'
 import type { Slot } from '../base/slots.ts'
 import { NEVER, type Nanos } from '../base/time.ts'
@@ -16,7 +15,7 @@ import {
 	CLIENT_MESSAGE_BOX, INITIATE_BOX, INITIATE_MESSAGE, KIND_MESSAGE, MESSAGE_MAX, SERVER_MAGIC,
 	SERVER_MESSAGE_BOX,
 } from '../wire/packets.ts'
-import { writeHead } from '../wire/write.ts'
+import { writeKind } from '../wire/write.ts'
 import { Liveness } from './liveness.ts'
 import type { Identity, ServedName } from './identity.ts'
 import { writeNext } from './outgoing.ts'
@@ -33,9 +32,8 @@ export class Connection {
 	readonly name: ServedName
 	readonly layer: MessageLayer
 	readonly path: Path
-	readonly clientLongTerm: Bytes
-	/** C' as text. */
-	readonly clientKey: string
+	/** In hex. */
+	readonly clientLongTerm: string
 	/** The turn of the minute keys in which its Initiate came. */
 	readonly #turn: number
 	readonly openedAt: Nanos
@@ -45,8 +43,8 @@ export class Connection {
 	#forgetAt: Nanos = NEVER
 
 	constructor(o: {
-		row: number, identity: Identity, name: ServedName, proof: Proof, clientKey: string, slot: Slot,
-		random: Random, now: Nanos,
+		row: number, identity: Identity, name: ServedName, proof: Proof, slot: Slot, random: Random,
+		now: Nanos,
 	}) {
 		this.row = o.row
 		this.identity = o.identity
@@ -54,7 +52,6 @@ export class Connection {
 		this.layer = o.name.makeLayer(o.now)
 		this.path = new Path(o.slot, false, o.random, o.now)
 		this.clientLongTerm = o.proof.clientLongTerm
-		this.clientKey = o.clientKey
 		this.openedAt = o.now
 		this.#turn = o.identity.handshake.keys.turn
 		this.#session = o.proof.session
@@ -83,13 +80,10 @@ export class Connection {
 		const p = out.bytes
 		const n = writeNext(this.layer, this.path, p, SERVER_MESSAGE_BOX, MESSAGE_MAX, now)
 		if (n === 0) return false
-		const place = this.path.target
-		writeHead(p, SERVER_MAGIC, KIND_MESSAGE, place.theirExtension, place.ourExtension)
+		writeKind(p, SERVER_MAGIC, KIND_MESSAGE)
+		this.path.target.give(out)
 		this.#session.seal(p, SERVER_MESSAGE_BOX, n, serverMessageNonce)
 		out.length = SERVER_MESSAGE_BOX + n
-		out.address = place.address
-		out.port = place.port
-		out.local = place.local
 		return true
 	}
 
@@ -130,10 +124,13 @@ export class Connection {
 		this.ending ??= ending
 	}
 
-	/** Its Initiate must open nothing any more, as long as a minute key still opens its cookie. */
-	finish(now: Nanos): void {
+	/**
+	 * The Initiate of its C' must open nothing any more, as long as a minute key still opens its
+	 * cookie.
+	 */
+	finish(clientKey: string, now: Nanos): void {
 		const { handshake } = this.identity
-		if (handshake.keys.turn <= this.#turn + 1) handshake.finish(this.clientKey, now)
+		if (handshake.keys.turn <= this.#turn + 1) handshake.finish(clientKey, now)
 	}
 
 	/** Wipes the keys and gives all memory back. */

@@ -9,7 +9,6 @@ import { TimerHeap } from '../base/heap.ts'
 import type { Slot } from '../base/slots.ts'
 import { toHex } from '../base/hex.ts'
 import { NEVER, type Nanos } from '../base/time.ts'
-import { clientKeyOf } from '../handshake/server.ts'
 import { HELLO_TURN, SEND_TURN } from '../limits.ts'
 import { classifyToServer, type ToServer } from '../wire/classify.ts'
 import { makeDropCounts, type Drop } from '../wire/drop.ts'
@@ -106,6 +105,11 @@ export class ServerEndpoint {
 
 	*connections(): Generator<Connection> {
 		for (const connection of this.#rows) if (connection !== undefined) yield connection
+	}
+
+	/** C' of one of them, as text. */
+	clientKeyOf({ row }: Connection): string {
+		return this.#table.keyOf(row)
 	}
 
 	receive(slot: Slot, now: Nanos): Drop | undefined {
@@ -222,12 +226,11 @@ export class ServerEndpoint {
 		const isFull = this.#free.length === 0 || this.#quota.isFull
 		const replaced = isFull ? this.#longestDone() : undefined
 		if (isFull && replaced === undefined) return 'full'
-		const clientKey = clientKeyOf(slot.bytes)
 		const proof = identity.handshake.acceptInitiate(slot.bytes, slot.length, now)
 		if (typeof proof === 'string') return proof
 		const name = identity.nameAt(slot.bytes, INITIATE_SERVER_NAME)
 		const refusal = name === undefined ? 'name'
-			: name.clients?.has(toHex(proof.clientLongTerm)) === false ? 'policy' : undefined
+			: name.clients?.has(proof.clientLongTerm) === false ? 'policy' : undefined
 		if (name === undefined || refusal !== undefined) {
 			proof.session.purge()
 			return refusal
@@ -236,7 +239,7 @@ export class ServerEndpoint {
 		if (replaced !== undefined) this.#remove(replaced, now)
 		const row = this.#free.pop()!
 		const connection = new Connection({
-			row, identity, name, proof, clientKey, slot, random: this.#random, now,
+			row, identity, name, proof, slot, random: this.#random, now,
 		})
 		this.#rows[row] = connection
 		this.#quota.used++
@@ -308,6 +311,7 @@ export class ServerEndpoint {
 		if (this.#rows[row] !== connection) return
 		connection.close('done')
 		this.#rows[row] = undefined
+		connection.finish(this.#table.keyOf(row), now)
 		this.#table.remove(row)
 		this.#timers.set(row, NEVER)
 		this.#free.push(row)
@@ -315,7 +319,6 @@ export class ServerEndpoint {
 		this.#quota.used--
 		this.counts.receivedBytes += connection.layer.receivedBytes
 		this.counts.sentBytes += connection.layer.sentBytes
-		connection.finish(now)
 		connection.release()
 		if (this.#retired.has(connection.identity)) this.#purgeRetired(connection.identity)
 	}

@@ -3,6 +3,7 @@
 
 import { copy, same, type Bytes } from '../base/bytes.ts'
 import { halfSipHash13 } from '../base/hash.ts'
+import { toHex } from '../base/hex.ts'
 import type { Random } from '../base/random.ts'
 
 const KEY_BYTES = 32
@@ -40,6 +41,11 @@ export class ConnectionTable {
 			this.#last = row
 			return row
 		}
+	}
+
+	/** The key of a row that is in the table, as text. */
+	keyOf(row: number): string {
+		return toHex(this.#keys, row * KEY_BYTES, KEY_BYTES)
 	}
 
 	/** Enters a row that is not in the table under a key that is not in it either. */

@@ -33,23 +33,41 @@ class Place {
 	address = 0
 	port = 0
 	local = 0
-	readonly theirExtension: Bytes = new Uint8Array(EXTENSION_BYTES)
-	/** The extension by which the peer reaches us: a client expects it back. */
-	readonly ourExtension: Bytes = new Uint8Array(EXTENSION_BYTES)
+	/**
+	 * As they stand in the peer's packets: the extension by which it reaches us, which a client
+	 * expects back, and its own.
+	 */
+	readonly #extensions: Bytes = new Uint8Array(2 * EXTENSION_BYTES)
+
+	get theirExtension(): Bytes {
+		return this.#extensions.subarray(EXTENSION_BYTES)
+	}
 
 	take(slot: Slot): void {
 		this.address = slot.address
 		this.port = slot.port
 		this.local = slot.local
-		copy(this.theirExtension, 0, slot.bytes, PACKET_SENDER_EXTENSION, EXTENSION_BYTES)
-		copy(this.ourExtension, 0, slot.bytes, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
+		copy(this.#extensions, 0, slot.bytes, PACKET_RECEIVER_EXTENSION, 2 * EXTENSION_BYTES)
+	}
+
+	/** Addresses a packet to it. */
+	give(slot: Slot): void {
+		slot.address = this.address
+		slot.port = this.port
+		slot.local = this.local
+		const p = slot.bytes
+		copy(p, PACKET_RECEIVER_EXTENSION, this.#extensions, EXTENSION_BYTES, EXTENSION_BYTES)
+		copy(p, PACKET_SENDER_EXTENSION, this.#extensions, 0, EXTENSION_BYTES)
 	}
 
 	is(slot: Slot): boolean {
-		const p = slot.bytes
 		return this.address === slot.address && this.port === slot.port && this.local === slot.local
-			&& same(this.theirExtension, 0, p, PACKET_SENDER_EXTENSION, EXTENSION_BYTES)
-			&& same(this.ourExtension, 0, p, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
+			&& same(this.#extensions, 0, slot.bytes, PACKET_RECEIVER_EXTENSION, 2 * EXTENSION_BYTES)
+	}
+
+	/** Whether the packet came by the extension of ours by which we are reached from here. */
+	reachedBy(slot: Slot): boolean {
+		return same(this.#extensions, 0, slot.bytes, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
 	}
 }
 
@@ -117,8 +135,7 @@ export class Path {
 
 	/** Whether the packet came by the extension of ours by which the connection is reached. */
 	reachedBy(slot: Slot): boolean {
-		const { ourExtension } = this.active
-		return same(ourExtension, 0, slot.bytes, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
+		return this.active.reachedBy(slot)
 	}
 
 	wakeAt(): Nanos {

@@ -18,8 +18,9 @@ import {
 	INITIATE_BOX, INITIATE_COOKIE, INITIATE_LONG_TERM_KEY, INITIATE_NONCE, INITIATE_VOUCH,
 	INITIATE_VOUCH_NONCE, INNER_BOX, INNER_BOX_BYTES, INNER_CLIENT_KEY, INNER_NONCE,
 	INNER_SERVER_SECRET, KIND_COOKIE, PACKET_RECEIVER_EXTENSION, PACKET_SENDER_EXTENSION,
-	SERVER_MAGIC, EXTENSION_BYTES, PACKET_KIND,
+	SERVER_MAGIC, EXTENSION_BYTES,
 } from '../wire/packets.ts'
+import { writeKind } from '../wire/write.ts'
 import { MinuteKeys } from './minute-key.ts'
 import { Session, initiateNonce } from './session.ts'
 
@@ -28,7 +29,8 @@ const VOUCH_BYTES = 32
 /** What an Initiate has proved, apart from the name it asks for. */
 export interface Proof {
 	session: Session
-	clientLongTerm: Bytes
+	/** In hex. */
+	clientLongTerm: string
 }
 
 export class ServerHandshake {
@@ -83,8 +85,7 @@ export class ServerHandshake {
 		}
 		const session = new Session(this.#box, key, this.#random)
 		session.seen(p, INITIATE_BOX)
-		const clientLongTerm = p.slice(INITIATE_LONG_TERM_KEY, INITIATE_LONG_TERM_KEY + KEY_BYTES)
-		return { session, clientLongTerm }
+		return { session, clientLongTerm: toHex(p, INITIATE_LONG_TERM_KEY, KEY_BYTES) }
 	}
 
 	/** The connection of this C' has ended: a recording of its Initiate must not open another. */
@@ -98,8 +99,7 @@ export class ServerHandshake {
 	}
 
 	#writeCookie(p: Bytes, out: Bytes, shared: Bytes): void {
-		for (let i = 0; i < SERVER_MAGIC.length; i++) out[i] = SERVER_MAGIC[i]!
-		out[PACKET_KIND] = KIND_COOKIE
+		writeKind(out, SERVER_MAGIC, KIND_COOKIE)
 		copy(out, PACKET_RECEIVER_EXTENSION, p, PACKET_SENDER_EXTENSION, EXTENSION_BYTES)
 		copy(out, PACKET_SENDER_EXTENSION, p, PACKET_RECEIVER_EXTENSION, EXTENSION_BYTES)
 		this.#box.keypair(this.#shortTermPublic, this.#shortTermSecret, this.#random)
@@ -141,6 +141,6 @@ export class ServerHandshake {
 }
 
 /** C' of a client packet as text, for tables that are not on the data path. */
-export function clientKeyOf(p: Bytes): string {
+function clientKeyOf(p: Bytes): string {
 	return toHex(p, CLIENT_SHORT_TERM_KEY, KEY_BYTES)
 }

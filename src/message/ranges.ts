@@ -11,14 +11,12 @@ export class Ranges {
 	/** Ranges are numbered on and on; those from first up to end are held. */
 	#first = 0
 	#end = 0
-	readonly #shelf: Shelf
-	readonly #doubles: Float64Array
-	readonly #inPiece: number
+	readonly #pool: PiecePool
+	/** Made for the first range: most streams come in order. */
+	#shelf: Shelf | undefined
 
 	constructor(pool: PiecePool) {
-		this.#shelf = new Shelf(pool, false)
-		this.#doubles = pool.doubles
-		this.#inPiece = pool.pieceBytes / 16
+		this.#pool = pool
 	}
 
 	get count(): number {
@@ -31,11 +29,11 @@ export class Ranges {
 	}
 
 	start(i: number): number {
-		return this.#doubles[this.#at(this.#first + i)]!
+		return this.#pool.doubles[this.#at(this.#first + i)]!
 	}
 
 	stop(i: number): number {
-		return this.#doubles[this.#at(this.#first + i) + 1]!
+		return this.#pool.doubles[this.#at(this.#first + i) + 1]!
 	}
 
 	covers(start: number, stop: number): boolean {
@@ -68,14 +66,18 @@ export class Ranges {
 			this.#first++
 		}
 		if (this.count === 0) this.clear()
-		else this.#shelf.advance(Math.floor(this.#first / this.#inPiece))
+		else this.#shelf?.advance(Math.floor(this.#first / this.#inPiece))
 		return end
 	}
 
 	clear(): void {
 		this.#first = this.#end
-		this.#shelf.advance(Math.floor(this.#end / this.#inPiece))
-		this.#shelf.clear()
+		this.#shelf?.advance(Math.floor(this.#end / this.#inPiece))
+		this.#shelf?.clear()
+	}
+
+	get #inPiece(): number {
+		return this.#pool.pieceBytes / 16
 	}
 
 	/** The first range that ends at or after position; count when none does. */
@@ -92,6 +94,7 @@ export class Ranges {
 
 	#insert(i: number, start: number, stop: number): boolean {
 		if (this.count === RANGES_MAX) return false
+		this.#shelf ??= new Shelf(this.#pool, false)
 		if (this.#shelf.borrow(Math.floor(this.#end / this.#inPiece)) === NONE) return false
 		this.#end++
 		for (let k = this.count - 1; k > i; k--) this.#set(k, this.start(k - 1), this.stop(k - 1))
@@ -108,13 +111,13 @@ export class Ranges {
 
 	#set(i: number, start: number, stop: number): void {
 		const at = this.#at(this.#first + i)
-		this.#doubles[at] = start
-		this.#doubles[at + 1] = stop
+		this.#pool.doubles[at] = start
+		this.#pool.doubles[at + 1] = stop
 	}
 
 	/** Where the range of this number lies: two doubles. */
 	#at(number: number): number {
 		const index = Math.floor(number / this.#inPiece)
-		return 2 * (this.#shelf.at(index) * this.#inPiece + number - index * this.#inPiece)
+		return 2 * (this.#shelf!.at(index) * this.#inPiece + number - index * this.#inPiece)
 	}
 }

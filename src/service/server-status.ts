@@ -47,8 +47,10 @@ export function portStatus(parts: PortParts, from: number, limit: number): PortS
 		received += layer.receivedBytes
 		const ofNames = counts.get(identity) ?? new Map<string, number>()
 		counts.set(identity, ofNames.set(name.text, (ofNames.get(name.text) ?? 0) + 1))
-		const shown = number >= from && connections.length < limit
-		if (shown) connections.push(connectionStatus(connection, listen, now))
+		if (number >= from && connections.length < limit) {
+			const clientKey = endpoint.clientKeyOf(connection)
+			connections.push(connectionStatus(connection, clientKey, listen, now))
+		}
 		number++
 	}
 	const port: PortCounts = {
@@ -98,14 +100,14 @@ function openText(spec: ServiceSpec): string {
 }
 
 function connectionStatus(
-	connection: Connection, listen: string, now: Nanos,
+	connection: Connection, clientKey: string, listen: string, now: Nanos,
 ): ConnectionStatus {
-	const { layer, path, clientLongTerm, clientKey, name, openedAt, state } = connection
+	const { layer, path, clientLongTerm, name, openedAt, state } = connection
 	return {
 		id: clientKey.slice(0, 16),
 		listen,
 		name: name.text,
-		client: toHex(clientLongTerm),
+		client: clientLongTerm,
 		peer: `${addressText(path.active.address)}:${path.active.port}`,
 		state,
 		ageSeconds: Math.floor((now - openedAt) / SECOND),

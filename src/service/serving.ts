@@ -140,7 +140,7 @@ export class Serving {
 		const { layer, openedAt, ending = 'aborted' } = connection
 		const why = ending === 'done' && layer.failed ? 'failed' : ending
 		this.#o.log.limited('info', 'closed', now, {
-			name: connection.name.text, client: toHex(connection.clientLongTerm),
+			name: connection.name.text, client: connection.clientLongTerm,
 			why, seconds: Math.round((now - openedAt) / SECOND), bytes: layer.movedBytes,
 		})
 	}
@@ -149,7 +149,7 @@ export class Serving {
 function peerOf(connection: Connection): Peer {
 	const { active } = connection.path
 	return {
-		key: toHex(connection.clientLongTerm),
+		key: connection.clientLongTerm,
 		ip: addressText(active.address),
 		port: active.port,
 		extension: toHex(active.theirExtension),

@@ -9,8 +9,12 @@ import {
 export function writeHead(
 	p: Bytes, magic: readonly number[], kind: number, receiver: Bytes, sender: Bytes,
 ): void {
-	for (let i = 0; i < magic.length; i++) p[i] = magic[i]!
-	p[PACKET_KIND] = kind
+	writeKind(p, magic, kind)
 	copy(p, PACKET_RECEIVER_EXTENSION, receiver, 0, EXTENSION_BYTES)
 	copy(p, PACKET_SENDER_EXTENSION, sender, 0, EXTENSION_BYTES)
+}
+
+export function writeKind(p: Bytes, magic: readonly number[], kind: number): void {
+	for (let i = 0; i < magic.length; i++) p[i] = magic[i]!
+	p[PACKET_KIND] = kind
 }

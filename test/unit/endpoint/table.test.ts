@@ -22,6 +22,7 @@ test(`every key finds its row, through 30,000 insertions and removals (seed ${SE
 		const row = model.get(toHex(key))
 		if (table.find(key, 0) !== (row ?? -1)) return t.fail(`round ${round}`)
 		if (row !== undefined) {
+			if (table.keyOf(row) !== toHex(key)) return t.fail(`round ${round}: key`)
 			table.remove(row)
 			model.delete(toHex(key))
 			free.push(row)

@@ -45,6 +45,23 @@ for (const [field, value] of Object.entries(MOVES)) {
 	})
 }
 
+test('a packet to the peer has its extensions the other way round', (t) => {
+	const path = new Path(from(), true, random, 0)
+	const there = from(MOVES)
+	path.observe(there, 0, 0)
+	path.probeSent(41, 256, 0)
+	t.true(path.observe(there, 41, 1))
+	t.true(path.reachedBy(from({ ...MOVES, client: 99 })))
+	t.false(path.reachedBy(from({ ...MOVES, server: 99 })))
+	const out = makeSlot(new Uint8Array(1216).fill(0xa5))
+	path.active.give(out)
+	t.deepEqual([out.address, out.port, out.local], [MOVES.address, MOVES.port, MOVES.local])
+	const { client, server } = MOVES
+	t.deepEqual([...out.bytes.subarray(7, 41)],
+		[0xa5, ...new Array<number>(16).fill(client), ...new Array<number>(16).fill(server), 0xa5])
+	t.deepEqual([...path.active.theirExtension], new Array<number>(16).fill(client))
+})
+
 test('at most three times the bytes received go to a place that has not answered', (t) => {
 	const path = new Path(from(), true, random, 0)
 	let received = 0
