@@ -74,6 +74,26 @@ export function* nftPortions(
 	if (portion.count > 0) yield portion.take()
 }
 
+/**
+ * Elements whose set is another in the new layout: 'add' puts them there, 'delete' takes them from
+ * where they were. Between the two either place is right.
+ */
+export function* nftMoves(
+	tables: Tables, verb: Verb, before: NftLayout, after: NftLayout, size = PORTION,
+): Generator<string> {
+	const portion = new Portion(after.table)
+	const extension = new Uint8Array(EXTENSION_BYTES)
+	for (let row = 0; row < tables.routes.rows; row++) {
+		if (!tables.routes.isUsed(row)) continue
+		const target = tables.routes.targetOf(row)
+		if (isNear(before, target) === isNear(after, target)) continue
+		tables.routes.extensionOf(row, extension, 0)
+		putRoute(portion, verb, verb === 'add' ? after : before, extension, target)
+		if (portion.count >= size) yield portion.take()
+	}
+	if (portion.count > 0) yield portion.take()
+}
+
 /** A route that came or went. */
 interface Step {
 	readonly extension: Bytes

@@ -109,8 +109,10 @@ export interface Surroundings {
 	readonly gone: readonly string[]
 	/** The same text: the same addresses. */
 	readonly addresses: string
-	/** The same text: the same interfaces, which reach the same without a router. */
+	/** The same text: the same interfaces. */
 	readonly links: string
+	/** The same text: they reach the same without a router, with packets of the same length. */
+	readonly reach: string
 }
 
 export function surroundingsOf(wan: string, lan: string): Surroundings {
@@ -120,14 +122,15 @@ export function surroundingsOf(wan: string, lan: string): Surroundings {
 	return {
 		own, gone, address: gone.includes(wan) ? undefined : findInterface(wan).address,
 		addresses: [...own.v4, ...own.v6].map(String).sort().join(' '),
-		links: [linkOf(wan), linkOf(lan), ...near].join('; '),
+		links: [linkOf(wan), linkOf(lan)].join('; '),
+		reach: [mtuOf(wan), mtuOf(lan), ...near].join('; '),
 	}
 }
 
 /** An interface that went and came back is another, with another number; '': it is not there. */
 function linkOf(name: string): string {
 	try {
-		return ['ifindex', 'address', 'mtu'].map((fact) =>
+		return ['ifindex', 'address'].map((fact) =>
 			readFileSync(`/sys/class/net/${name}/${fact}`, 'latin1').trim()).join(' ')
 	} catch {
 		return ''

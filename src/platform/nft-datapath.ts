@@ -6,7 +6,9 @@ import type { Bytes } from '../base/bytes.ts'
 import { SECOND } from '../base/time.ts'
 import type { Forwarder } from '../gateway/forward.ts'
 import { FRAME_AT, IPV4_BYTES, UDP_BYTES, type Frame } from '../gateway/frame.ts'
-import { NftDifferences, nftForget, nftLearn, nftPortions } from '../gateway/nft-elements.ts'
+import {
+	NftDifferences, nftForget, nftLearn, nftMoves, nftPortions,
+} from '../gateway/nft-elements.ts'
 import { nftChains, nftTable } from '../gateway/nft-rules.ts'
 import type { NftSettings } from '../gateway/nft-text.ts'
 import { KIND_IPV4 } from '../gateway/route.ts'
@@ -41,12 +43,16 @@ const GATHER_MS = 20
 
 export class NftDatapath implements Datapath {
 	readonly name = 'nftables'
-	readonly notes: string[] = []
 	readonly table: string
 	readonly #forwarder: Forwarder
 	readonly #options: NftOptions
 	readonly #crowd: Crowd
-	#near: readonly Prefix4[]
+	readonly #notes: string[] = []
+	#near: readonly Prefix4[] = []
+	/** Why no server goes the short way. */
+	#noShortWay: string | undefined
+	/** The kernel has none. */
+	#isLong = false
 	#settings: NftSettings | undefined
 	#differences: NftDifferences | undefined
 	#learnt = new Map<string, { readonly extension: Bytes, readonly address: number }>()
@@ -58,26 +64,31 @@ export class NftDatapath implements Datapath {
 		this.#forwarder = forwarder
 		this.#options = options
 		this.table = nftTableName(options.wan, process.pid)
-		this.#near = this.#shortWay()
+		this.#lookNear()
 		const { sourceRate, targetRate } = forwarder.tables
 		const most = Math.min(sourceRate.perSecond, targetRate.perSecond)
 		this.#crowd = new Crowd(options.wan, most, () => this.#limit())
 		if (options.helper === undefined) {
-			this.notes.push('no packet sockets: sealed and encoded extensions, IPv6 servers and '
+			this.#notes.push('no packet sockets: sealed and encoded extensions, IPv6 servers and '
 				+ 'ICMP errors are not forwarded')
 		}
 	}
 
-	/** Networks whose servers the kernel may reach without routing; none where that skips others. */
-	#shortWay(): readonly Prefix4[] {
+	get notes(): readonly string[] {
+		if (this.#noShortWay === undefined) return this.#notes
 		const { lan } = this.#options
-		const no = `no short way to servers in the segment of ${lan}: `
+		return [...this.#notes, `no short way to servers in the segment of ${lan}: ${this.#noShortWay}`]
+	}
+
+	/** Networks whose servers the kernel may reach without routing; none where that skips others. */
+	#lookNear(): void {
+		if (this.#isLong) return
+		const { lan } = this.#options
 		const mtu = mtuOf(lan)
 		const filters = nftMissing() === undefined ? nftFilters() : []
-		if (filters.length > 0) this.notes.push(`${no}it would pass by ${filters.join(', ')}`)
-		else if (mtu < PACKET_MAX) this.notes.push(`${no}its MTU is ${mtu}`)
-		else return networksOf(lan)
-		return []
+		this.#noShortWay = filters.length > 0 ? `it would pass by ${filters.join(', ')}`
+			: mtu < PACKET_MAX ? `its MTU is ${mtu}` : undefined
+		this.#near = this.#noShortWay === undefined ? networksOf(lan) : []
 	}
 
 	async start(): Promise<void> {
@@ -112,8 +123,8 @@ export class NftDatapath implements Datapath {
 			return settings
 		} catch (error) {
 			if (this.#near.length === 0) throw error
-			this.notes.push(`no short way to servers in the segment of ${this.#options.lan}: `
-				+ causeOf(error))
+			this.#noShortWay = causeOf(error)
+			this.#isLong = true
 		}
 		this.#near = []
 		const without = this.#settingsFor(divertPorts)
@@ -150,7 +161,7 @@ export class NftDatapath implements Datapath {
 		const before = nftOwnTables(this.#options.wan)
 		const living = before.filter(({ pid }) => pid !== process.pid && isAlive(pid))
 		for (const { pid } of living) {
-			this.notes.push(`another gateway forwards for ${this.#options.wan} already: pid ${pid}`)
+			this.#notes.push(`another gateway forwards for ${this.#options.wan} already: pid ${pid}`)
 		}
 		const mine = before.filter(({ pid }) => pid === process.pid)
 		await nftApply(nftDelete(mine) + nftTable(settings))
@@ -209,6 +220,28 @@ export class NftDatapath implements Datapath {
 	/** A large reload does not wait for its end to begin. */
 	get pending(): number {
 		return this.#differences?.count ?? 0
+	}
+
+	/**
+	 * The public address, the LAN's networks or its MTU are others: new rules, and only those
+	 * elements anew that belong elsewhere. What is still right is forwarded all the while.
+	 */
+	async follow(): Promise<void> {
+		await this.#options.helper?.refresh()
+		await this.#inTurn(async () => {
+			const { tables } = this.#forwarder
+			const before = this.#settings
+			if (before === undefined) return
+			const elements = this.#differences?.take() ?? ''
+			if (elements !== '') await nftApply(elements)
+			this.#lookNear()
+			const after = this.#settingsFor(before.divertPorts)
+			for (const portion of nftMoves(tables, 'add', before, after)) await nftApply(portion)
+			await this.#replaceRules()
+			for (const portion of nftMoves(tables, 'delete', before, after)) await nftApply(portion)
+			this.#differences = new NftDifferences(tables, after)
+			tables.changes = this.#differences
+		})
 	}
 
 	/** New rules over the same elements, in one transaction. */

@@ -21,6 +21,8 @@ export interface Choice {
 	pending(): number
 	/** After a refresh that was refused: the tables are what the datapath goes by. */
 	undo(): void
+	/** The public address or what the LAN reaches is another; false: it must be started anew. */
+	follow(): Promise<boolean>
 	/** Whether what was put into the kernel is still there. */
 	isThere(): boolean
 	/** The kernel's counters, by name. */
@@ -123,8 +125,8 @@ async function start(
 	const datapath = make(name, parts, options)
 	await datapath.start()
 	return {
-		datapath, reason, pending: () => 0, undo: () => undefined, isThere: () => true,
-		counters: () => new Map(), routeCounters: () => new Map(),
+		datapath, reason, pending: () => 0, undo: () => undefined, follow: async () => false,
+		isThere: () => true, counters: () => new Map(), routeCounters: () => new Map(),
 	}
 }
 
@@ -161,6 +163,10 @@ async function startNft(
 		datapath, reason,
 		pending: () => datapath.pending,
 		undo: () => datapath.undo(),
+		follow: async () => {
+			await datapath.follow()
+			return true
+		},
 		isThere: () => nftOwnTables(spec.wan).some(({ name }) => name === table),
 		counters: () => datapath.counters(),
 		routeCounters: () =>

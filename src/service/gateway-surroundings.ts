@@ -10,8 +10,10 @@ import type { GatewaySpec } from './gateway-spec.ts'
 import type { Route } from './routes-file.ts'
 
 export interface Followed {
-	/** The datapath stands on other interfaces, networks or addresses now. */
+	/** The datapath stands on other interfaces now. */
 	readonly restart: boolean
+	/** The public address is another, or what the interfaces reach. */
+	readonly moved: boolean
 	/** Interfaces that must come back first. */
 	readonly gone: readonly string[]
 	/** Routes that lead to this machine now, and those that do so no more. */
@@ -33,8 +35,9 @@ export class Follower {
 
 	/** Whether there is something to follow. Costs a few reads of the kernel's files. */
 	look(): boolean {
-		const { addresses, links } = surroundingsOf(this.#spec.wan, this.#spec.lan)
-		return addresses !== this.#last.addresses || links !== this.#last.links
+		const { addresses, links, reach } = surroundingsOf(this.#spec.wan, this.#spec.lan)
+		const { addresses: before, links: linked, reach: reached } = this.#last
+		return addresses !== before || links !== linked || reach !== reached
 	}
 
 	/** Brings the tables up to date, between any two packets. */
@@ -42,7 +45,7 @@ export class Follower {
 		const before = this.#last
 		this.#last = surroundingsOf(this.#spec.wan, this.#spec.lan)
 		const tables = this.#tables
-		const { own, links, gone } = this.#last
+		const { own, links, reach, gone } = this.#last
 		const wasAt = tables.address
 		const address = this.#spec.address ?? this.#last.address ?? wasAt
 		tables.setAddresses(address, forbiddenFor(this.#spec, address, own))
@@ -55,7 +58,8 @@ export class Follower {
 			...this.#withdrawn.filter(({ target }) => tables.refuses(target) !== undefined), ...withdrawn,
 		]
 		return {
-			restart: links !== before.links || tables.address !== wasAt, gone,
+			restart: links !== before.links, gone,
+			moved: reach !== before.reach || tables.address !== wasAt,
 			withdrawn: withdrawn.length, restored,
 		}
 	}

@@ -161,7 +161,10 @@ class RunningGateway implements Gateway {
 		if (this.#stopped) return choice.datapath.stop()
 		this.#choice = choice
 		this.#none = undefined
-		const { datapath, reason } = choice
+		this.#tell(choice)
+	}
+
+	#tell({ datapath, reason }: Choice): void {
 		this.#log.say('info', 'gateway', { datapath: datapath.name, reason })
 		for (const note of datapath.notes) this.#log.say('warn', 'gateway', { note })
 	}
@@ -205,14 +208,15 @@ class RunningGateway implements Gateway {
 	}
 
 	async #follow(): Promise<void> {
-		const { restart, gone, withdrawn, restored } = this.#follower.follow()
+		const { restart, moved, gone, withdrawn, restored } = this.#follower.follow()
 		const { tables } = this.#parts
 		this.#log.say('info', 'addresses',
 			{ address: formatIpv4(tables.address >>> 0), withdrawn, restored })
 		for (const name of gone) {
 			this.#log.say('warn', 'gateway', { note: `interface ${name} is gone: waiting for it` })
 		}
-		if (restart && gone.length === 0) {
+		if (gone.length === 0 && (restart || moved)) {
+			if (!restart && await this.#goOn()) return
 			this.#broken.clear()
 			return await this.#restart()
 		}
@@ -223,6 +227,19 @@ class RunningGateway implements Gateway {
 			this.#say('rules-refused', error)
 			await this.#restart()
 		}
+	}
+
+	/** Without a stop, where the datapath can. */
+	async #goOn(): Promise<boolean> {
+		const choice = this.#choice
+		try {
+			if (choice === undefined || !await choice.follow()) return false
+		} catch (error) {
+			this.#say('rules-refused', error)
+			return false
+		}
+		this.#tell(choice)
+		return true
 	}
 
 	async #restart(): Promise<void> {
