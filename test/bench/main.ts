@@ -13,7 +13,7 @@ import { floods } from './flood.ts'
 import { plots } from './plot.ts'
 import { Progress } from './progress.ts'
 import { rates } from './rates.ts'
-import { machine, markdown } from './report.ts'
+import { fitting, machine, markdown } from './report.ts'
 import { stages } from './stages.ts'
 import { processor, throughput } from './throughput.ts'
 
@@ -110,7 +110,7 @@ function keep(result: Result): void {
 	mkdirSync(folder, { recursive: true })
 	const file = `${folder}/results.json`
 	const kept: Result[] = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : []
-	const byName = new Map(kept.map((one) => [one.bench, one]))
+	const byName = new Map(fitting(BENCHES, kept).map((one) => [one.bench, one]))
 	byName.set(result.bench, result)
 	const results = BENCHES.flatMap(({ name }) => byName.get(name) ?? [])
 	const lines = results.map((one) => `\t${JSON.stringify(one)}`)

@@ -25,6 +25,14 @@ export function markdown(benches: readonly Bench[], results: readonly Result[]):
 	].join('\n')
 }
 
+/** Of results that were kept: those of benches that still measure the same. */
+export function fitting(benches: readonly Bench[], results: readonly Result[]): Result[] {
+	return results.filter((result) => {
+		const count = benches.find(({ name }) => name === result.bench)?.measures.length
+		return Object.values(result.values).every((figures) => figures.length === count)
+	})
+}
+
 export function machine(): string {
 	return `${cpus().length} cores of ${cpus()[0]?.model.trim()}, Linux ${release()}, `
 		+ `Node ${process.version}`
