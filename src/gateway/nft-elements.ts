@@ -81,6 +81,8 @@ export function* nftPortions(
 export function* nftMoves(
 	tables: Tables, verb: Verb, before: NftLayout, after: NftLayout, size = PORTION,
 ): Generator<string> {
+	// Another address moves nothing, and a million rows take a while to look at.
+	if (isSame(before.near, after.near)) return
 	const portion = new Portion(after.table)
 	const extension = new Uint8Array(EXTENSION_BYTES)
 	for (let row = 0; row < tables.routes.rows; row++) {
@@ -92,6 +94,11 @@ export function* nftMoves(
 		if (portion.count >= size) yield portion.take()
 	}
 	if (portion.count > 0) yield portion.take()
+}
+
+function isSame(some: readonly Prefix4[], others: readonly Prefix4[]): boolean {
+	return some.length === others.length
+		&& some.every(({ base, bits }, i) => base === others[i]!.base && bits === others[i]!.bits)
 }
 
 /** A route that came or went. */

@@ -7,7 +7,7 @@ import type { ExecutionContext } from 'ava'
 import { fromHex, toHex } from '../../src/base/hex.ts'
 import { runCurvegate } from '../support/curvegate.ts'
 import {
-	EXT_ONE, EXT_TWO, makeSite, PUBLIC, startGatewayProcess, type Site,
+	EXT_ONE, EXT_TWO, extensionOf, makeSite, PUBLIC, shownByNft, startGatewayProcess, type Site,
 } from '../support/gateway-site.ts'
 import { findProgram, needs } from '../support/needs.ts'
 import { CLIENT, curvecp, udp4 } from '../support/packets.ts'
@@ -150,6 +150,10 @@ netns('only the short way refused: nftables without it, and says so', async (t) 
 	t.notRegex(site.rules(), /hook ingress/)
 	await site.send(EXT_ONE, 20)
 	await gateway.until(() => statusOf(site).forwardedIn === 20, 'all of them')
+	site.refuse('^-f', '^delete')
+	gateway.signal('SIGTERM')
+	t.deepEqual(await gateway.ended, { code: 111, signal: null })
+	t.regex(gateway.stderr(), /unable to load nft rule 'delete table ip .*': .*No buffer space/)
 })
 
 netns('rules of a gateway that was killed do not forward beside another datapath', async (t) => {
@@ -217,6 +221,32 @@ netns('a reload that is refused changes nothing, and the next one loses nothing'
 	await reload(/error reload .*kept="the 3 routes in force"/)
 	write(...fresh)
 	await reload(/info routes routes=2 added=0 changed=0 removed=1/)
+})
+
+netns('a large reload that is refused in its middle: what is in force is known, the rest follows',
+	async (t) => {
+	const site = makeStubborn(t)
+	const routes = join(site.folder, 'routes')
+	const write = (count: number): void => writeFileSync(routes, Array.from({ length: count },
+		(_, i) => `${extensionOf(i)} 10.77.0.2\n`).join(''))
+	const COUNT = 60_000
+	write(1)
+	const gateway = site.launch(['--routes', routes, '--datapath', 'nftables'])
+	await gateway.untilPrinted(/routes, nftables/)
+	const held = (): number => site.rules().match(/ : 10\.77\.0\.2/g)?.length ?? 0
+	write(COUNT)
+	const [last] = shownByNft(extensionOf(COUNT - 1)).split(' ')
+	site.refuse('^-f', last!.replace('0x', '0x0*'))
+	gateway.signal('SIGHUP')
+	const [, kept] = /kept="the (\d+) routes/.exec(
+		await gateway.untilPrinted(/error reload .*kept="the \d+ routes in force"/))!
+	t.log(`${kept} of ${COUNT}`)
+	t.true(Number(kept) > 1 && Number(kept) < COUNT)
+	t.deepEqual([held(), statusOf(site).routes], [Number(kept), Number(kept)])
+	site.refuse()
+	gateway.signal('SIGHUP')
+	await gateway.untilPrinted(new RegExp(`routes=${COUNT} added=${COUNT - Number(kept)} `))
+	t.is(held(), COUNT)
 })
 
 netns('a fence that is refused: the old one stays in force', async (t) => {
