@@ -1,12 +1,13 @@
 // How many Hellos may be answered now: a share of the processor, by what an answer was measured to
-// cost on this machine. With nobody to disturb all of it, but never many in a row: looking at a
-// Hello costs a fiftieth of answering it, and a client at which nobody looks never gets in.
+// cost on this machine. All of it with nobody to disturb, or as long as only few wait; but never
+// many in a row: looking at a Hello costs a fiftieth of answering it, and a client at which nobody
+// looks never gets in.
 
 import { SECOND, type Nanos } from '../base/time.ts'
 
 /**
- * The share of one core that answers may take while connections move data: with what a flood's
- * packets cost to receive, less than a fifth.
+ * The share of one core that answers may take while connections move data and more come than can be
+ * answered: with what a flood's packets cost to receive, less than a fifth.
  */
 const SHARE = 0.1
 /** Answers in a row, at most: packets that come meanwhile must find room in the socket. */
@@ -34,10 +35,11 @@ export class HelloBudget {
 		this.#trafficAt = now
 	}
 
-	/** Whether one more Hello may be answered; if so it is counted. */
-	take(now: Nanos): boolean {
+	/** Whether one more Hello may be answered; if so it is counted. crowded: many wait. */
+	take(now: Nanos, crowded: boolean): boolean {
 		const burst = this.#isAlone(now) ? BURST_ALONE : BURST
-		this.#tokens = Math.min(burst, this.#tokens + (now - this.#filledAt) / this.#interval(now))
+		const fresh = (now - this.#filledAt) / this.#interval(now, crowded)
+		this.#tokens = Math.min(burst, this.#tokens + fresh)
 		this.#filledAt = now
 		if (this.#tokens < 1) return false
 		this.#tokens--
@@ -45,12 +47,12 @@ export class HelloBudget {
 	}
 
 	/** When take will say yes again, if Hellos wait; never now, whatever rounding does. */
-	nextAt(now: Nanos): Nanos {
-		return now + Math.ceil(Math.max(0, 1 - this.#tokens) * this.#interval(now)) + 1
+	nextAt(now: Nanos, crowded: boolean): Nanos {
+		return now + Math.ceil(Math.max(0, 1 - this.#tokens) * this.#interval(now, crowded)) + 1
 	}
 
-	#interval(now: Nanos): Nanos {
-		return this.#isAlone(now) ? this.#answerCost : this.#answerCost / SHARE
+	#interval(now: Nanos, crowded: boolean): Nanos {
+		return crowded && !this.#isAlone(now) ? this.#answerCost / SHARE : this.#answerCost
 	}
 
 	#isAlone(now: Nanos): boolean {

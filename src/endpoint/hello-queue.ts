@@ -17,6 +17,8 @@ import { CLIENT_SHORT_TERM_KEY, HELLO_BYTES } from '../wire/packets.ts'
 const QUEUES = 64
 /** Of so many answers one goes to who comes for the first time, even if others come again. */
 const FIRST_TURN = 4
+/** So many wait only when more come than are answered: a flood, or it will soon be one. */
+const CROWD = HELLO_QUEUE_MAX / 4
 /** Address, port and C' in words: who it is. */
 const MARK_WORDS = 2 + KEY_BYTES / 4
 const NONE = -1
@@ -38,6 +40,11 @@ export class HelloQueue {
 
 	get size(): number {
 		return this.#first.size + this.#again.size
+	}
+
+	/** More come than are answered. */
+	get isCrowded(): boolean {
+		return this.size > CROWD
 	}
 
 	/** False: there was no room, so that this Hello or one in its place is lost. */

@@ -259,8 +259,9 @@ export class ServerEndpoint {
 
 	#answerHello(out: Slot, now: Nanos): boolean {
 		while (this.#hellos.size > 0) {
-			if (!this.#budget.take(now)) {
-				this.#helloAt = this.#budget.nextAt(now)
+			const { isCrowded } = this.#hellos
+			if (!this.#budget.take(now, isCrowded)) {
+				this.#helloAt = this.#budget.nextAt(now, isCrowded)
 				return false
 			}
 			const hello = this.#hellos.shift()!

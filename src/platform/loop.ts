@@ -145,7 +145,7 @@ export class Loop {
 		if (sent > 0) this.#options.drained(now)
 		if (received + sent > 0) this.#trafficAt = now
 		if (this.#mayWait || sent >= SEND_BATCHES * this.#options.batch) this.poke()
-		else this.#await(now)
+		else this.#await()
 	}
 
 	/** Returns how many datagrams came. */
@@ -184,8 +184,10 @@ export class Loop {
 		return sent
 	}
 
-	#await(now: Nanos): void {
+	#await(): void {
 		if (this.#stopped || this.#scheduled) return
+		// A turn may have taken longer than what is waited for.
+		const now = this.#clock()
 		const blocked = this.#outFrom < this.#outTo
 		const wakeAt = blocked ? now + MILLISECOND : this.#machine.wakeAt()
 		const delay = wakeAt - now

@@ -3,8 +3,7 @@
 import test from 'ava'
 import { readU32 } from '../../../src/base/bytes.ts'
 import { makeSlot, type Slot } from '../../../src/base/slots.ts'
-import { MILLISECOND, SECOND } from '../../../src/base/time.ts'
-import { HelloBudget } from '../../../src/endpoint/hello-budget.ts'
+import { MILLISECOND } from '../../../src/base/time.ts'
 import { HelloQueue } from '../../../src/endpoint/hello-queue.ts'
 import { makeGenerator, type Generator } from '../../support/generator.ts'
 
@@ -106,21 +105,4 @@ test(`who repeats itself shuts out nobody who comes for the first time (seed ${S
 		for (let i = 0; i < 2; i++) if (queue.shift()!.address !== 0x0a000001) served++
 	}
 	t.true(served >= 90, `${served} of 100`)
-})
-
-test('beside traffic the budget is a share of the processor', (t) => {
-	const cost = MILLISECOND / 10
-	const budget = new HelloBudget(cost)
-	let beside = 0
-	for (let now = 0; now < SECOND; now += MILLISECOND) {
-		budget.traffic(now)
-		for (let i = 0; i < 100; i++) if (budget.take(now)) beside++
-	}
-	const share = beside * cost / SECOND
-	t.true(share > 0.08 && share < 0.13, `${share}`)
-	budget.traffic(SECOND)
-	while (budget.take(SECOND));
-	const at = budget.nextAt(SECOND)
-	t.true(at > SECOND && at < SECOND + 2 * MILLISECOND)
-	t.true(budget.take(at + 1))
 })
