@@ -300,8 +300,9 @@ class PortableUdp implements Udp {
 		if (this.#closed) return
 		this.#closed = true
 		clearInterval(this.#checking)
+		// One that never got its port has none to give back.
+		if (this.#sockets.size > 0) giveBack(this.#options.port)
 		for (const socket of this.#sockets.values()) socket.close()
 		this.#sockets.clear()
-		giveBack(this.#options.port)
 	}
 }

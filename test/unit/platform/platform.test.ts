@@ -4,6 +4,7 @@
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
 import { setImmediate as aTurn } from 'node:timers/promises'
+import { wasOurs } from '../../../src/platform/given-back.ts'
 import { openPlatform } from '../../../src/platform/platform.ts'
 import { needs } from '../../support/needs.ts'
 import { freePort } from '../../support/processes.ts'
@@ -104,6 +105,19 @@ check('a port that is taken is Trouble at once, not a second attempt', async (t)
 })
 
 for (const choice of ['linux', 'portable'] as const) {
+	check(`a port that is taken is Trouble at once, not a second attempt (${choice})`, async (t) => {
+		const platform = await openPlatform(choice)
+		const options = {
+			address: 0x7f000001, port: 0, answerFromAsked: true,
+			receiveBufferBytes: 10_000, sendBufferBytes: 10_000,
+		}
+		const udp = await platform.openUdp(options)
+		t.teardown(() => udp.close())
+		await t.throwsAsync(platform.openUdp({ ...options, port: udp.port }), { code: 'EADDRINUSE' })
+		t.false(wasOurs(udp.port), 'what was never had is not waited for')
+		t.deepEqual(platform.notes, [])
+	})
+
 	check(`a port that was given back is taken again at once (${choice})`, async (t) => {
 		const platform = await openPlatform(choice)
 		const options = {
