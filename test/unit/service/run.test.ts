@@ -3,7 +3,6 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setImmediate as aTurn } from 'node:timers/promises'
 import test from 'ava'
 import { openPlatform } from '../../../src/platform/platform.ts'
 import { loadConfig } from '../../../src/service/config.ts'
@@ -11,11 +10,7 @@ import { Log } from '../../../src/service/log.ts'
 import { startRun } from '../../../src/service/run.ts'
 import { runCurvegate } from '../../support/curvegate.ts'
 import { startEchoClients } from '../../support/echo-clients.ts'
-import { freePort, makeFolder } from '../../support/processes.ts'
-
-async function until(is: () => boolean): Promise<void> {
-	while (!is()) await aTurn()
-}
+import { freePort, makeFolder, until } from '../../support/processes.ts'
 
 test('an address that comes back while its last connection ends is served', async (t) => {
 	const folder = makeFolder(t)
@@ -48,12 +43,12 @@ service = "echo"
 	})
 	const address = `curvecp://${publicKey}@127.0.0.1:${a}/echo.example`
 	const clients = await startEchoClients(t, address, 1)
-	await until(() => clients.rounds() > 0)
+	await until(() => clients.rounds() > 0, 'a portion')
 	await run.reload(async () => await on(b))
 	const reloaded = run.reload(async () => await on(a, c))
-	await until(() => bind !== undefined)
+	await until(() => bind !== undefined, 'the new address')
 	t.deepEqual(await clients.finish(), [])
-	await until(() => lines.some((line) => line.includes('closed ')))
+	await until(() => lines.some((line) => line.includes('closed ')), 'the end there')
 	bind!()
 	await reloaded
 	const again = await startEchoClients(t, address, 1)
